@@ -1,0 +1,171 @@
+"""Settings: option > MEMCLI_* variable > config file (TOML) > default, each value with its origin.
+
+`SETTINGS` is the one list of keys: the command `config`, shell completion, the man page and the checks all read it.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from memcli.errors import ConfigError
+from memcli.paths import Paths, write_private
+
+Value = str | int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key: its type, its bounds where it is a number, and what it does."""
+
+    key: str
+    default: Value
+    help: str
+    low: float | None = None
+    high: float | None = None
+    auto: bool = False  # also takes the word "auto"
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return f"MEMCLI_{self.key.upper()}"
+
+    def parse(self, raw: object, origin: str) -> Value:
+        """Return `raw` as this setting's type; raise ConfigError naming `origin` where it does not fit."""
+        if self.auto and raw == "auto":
+            return "auto"
+        kind = int if self.auto else type(self.default)
+        try:
+            value: Value = kind(raw)  # type: ignore[call-overload, arg-type]
+        except (TypeError, ValueError):
+            raise ConfigError(f"{self.key}: {raw!r} is not {self.wants()} ({origin})") from None
+        if isinstance(raw, bool) or (isinstance(raw, float) and kind is int and raw != value):
+            raise ConfigError(f"{self.key}: {raw!r} is not {self.wants()} ({origin})")
+        if isinstance(value, (int, float)) and not self._within(value):
+            raise ConfigError(f"{self.key}: {value} is not {self.wants()} ({origin})")
+        return value
+
+    def _within(self, value: float) -> bool:
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+    def wants(self) -> str:
+        """Say in words what the value may be."""
+        if isinstance(self.default, str) and not self.auto:
+            return "a text"
+        noun = "a whole number" if self.auto or isinstance(self.default, int) else "a number"
+        bounds = f" from {self.low:g}" if self.low is not None else ""
+        bounds += f" to {self.high:g}" if self.high is not None else ""
+        return noun + bounds + (' or "auto"' if self.auto else "")
+
+
+SYSTEM_PROMPT = "You are a helpful assistant with a memory of earlier conversations. Answer briefly and truthfully."
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("db", "", "the store; empty: memcli.db in the user's data folder"),
+    Setting("model", "", "name or path of the chat model; empty: the only one installed, else the starter"),
+    Setting("embedder", "all-MiniLM-L6-v2", "name or folder of the sentence-transformers model that makes the vectors"),
+    Setting("context_size", "auto", "tokens of the window; auto: 4096, or what the model was trained for if less", 256, auto=True),
+    Setting("gpu_layers", "auto", "layers to offload", 0, auto=True),
+    Setting("threads", "auto", "processor threads for the model; auto: the physical cores", 1, 1024, auto=True),
+    Setting("temperature", 0.7, "how freely answers are drawn; 0 always takes the likeliest token", 0, 5),
+    Setting("answer_tokens", 512, "tokens of the window kept free for the answer", 16),
+    Setting("recall_limit", "auto", "notes recalled for a turn; auto: 3 for models under 1B parameters, 8 above", 0, 100, auto=True),
+    Setting("system_prompt", SYSTEM_PROMPT, "the first words of every context"),
+)
+
+BY_KEY: dict[str, Setting] = {setting.key: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The values in force. `origins` tells for each key where its value came from."""
+
+    values: Mapping[str, Value]
+    origins: Mapping[str, str]
+    path: Path
+
+    def text(self, key: str) -> str:
+        return str(self.values[key])
+
+    def number(self, key: str) -> float:
+        return float(self.values[key])
+
+    def whole(self, key: str) -> int | None:
+        """Return a whole number, or None where the value is "auto"."""
+        value = self.values[key]
+        return None if value == "auto" else int(value)
+
+
+def load(
+    paths: Paths,
+    environ: Mapping[str, str],
+    options: Mapping[str, object | None] | None = None,
+    path: Path | None = None,
+) -> Config:
+    """Merge defaults, file, environment and `options` (None: not given). Raises ConfigError."""
+    named = path or (Path(environ["MEMCLI_CONFIG"]) if environ.get("MEMCLI_CONFIG") else None)
+    file = named or paths.config_file
+    values: dict[str, Value] = {setting.key: setting.default for setting in SETTINGS}
+    origins = dict.fromkeys(values, "default")
+
+    def put(key: str, raw: object, origin: str) -> None:
+        values[key] = find(key, origin).parse(raw, origin)
+        origins[key] = origin
+
+    for key, raw in read_file(file, required=named is not None).items():
+        put(key, raw, str(file))
+    for setting in SETTINGS:
+        if environ.get(setting.variable):
+            put(setting.key, environ[setting.variable], setting.variable)
+    for key, value in (options or {}).items():
+        if value is not None:
+            put(key, value, f"--{key.replace('_', '-')}")
+    return Config(values, origins, file)
+
+
+def find(key: str, origin: str = "") -> Setting:
+    """Return the setting named `key`; raise ConfigError with the nearest name where there is none."""
+    if key in BY_KEY:
+        return BY_KEY[key]
+    from difflib import get_close_matches
+
+    near = get_close_matches(key, BY_KEY, n=1)
+    hint = f"did you mean {near[0]}?" if near else "'memcli config show' lists the keys"
+    raise ConfigError(f"no setting is called {key!r}" + (f" ({origin})" if origin else ""), hint)
+
+
+def read_file(file: Path, *, required: bool = False) -> dict[str, object]:
+    """Return the file's keys; {} where there is no file and none is required. Raises ConfigError."""
+    try:
+        with file.open("rb") as stream:
+            return tomllib.load(stream)
+    except FileNotFoundError:
+        if required:
+            raise ConfigError(f"there is no config file {file}") from None
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} does not parse: {error}", f"edit it, or move it away: {file}") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror}") from None
+
+
+def write_value(file: Path, key: str, raw: str | None) -> Value | None:
+    """Set `key` in the file, keeping its comments and order; None takes it out. Raises ConfigError."""
+    import tomlkit
+
+    setting = find(key)
+    value = None if raw is None else setting.parse(raw, "config set")
+    read_file(file)  # a file that does not parse is reported, never overwritten
+    document = tomlkit.parse(file.read_text("utf-8")) if file.exists() else tomlkit.document()
+    if value is None:
+        document.pop(key, None)
+    else:
+        document[key] = value
+    try:
+        write_private(Path(os.path.realpath(file)), tomlkit.dumps(document).encode())
+    except OSError as error:
+        raise ConfigError(f"cannot write {file}: {error.strerror}") from None
+    return value

@@ -1,0 +1,1 @@
+"""The interactive session: prompt, slash commands, completion, toolbar."""

@@ -1,0 +1,310 @@
+"""The records that travel between the layers, and the vocabularies they use.
+
+Everything here is plain data: frozen, comparable, importable by every layer and importing none of them.
+Times are ISO 8601 strings in UTC with second precision ("2026-03-01T09:30:00Z"), so they sort as text.
+`valid_from` and `valid_to` are ISO dates at the precision that is known ("2026", "2026-03", "2026-03-01").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class Role(StrEnum):
+    """Who speaks in a thread, in the words of chat templates."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+class Kind(StrEnum):
+    """What a memory is about: what happened, what is so, how to act."""
+
+    EPISODIC = "episodic"
+    SEMANTIC = "semantic"
+    PROCEDURAL = "procedural"
+
+
+class Trust(StrEnum):
+    """Whose words a text is. Only `user` text may become a memory unasked."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+    DOCUMENT = "document"
+    TOOL = "tool"
+
+
+class Owner(StrEnum):
+    """What an indexed chunk belongs to."""
+
+    MESSAGE = "message"
+    MEMORY = "memory"
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """One conversation: the scope of short-term memory."""
+
+    id: str
+    name: str | None
+    created_at: str
+    updated_at: str
+    messages: int = 0
+    title: str = ""  # the opening of its first user message, for people to recognise it by
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn's text in a thread. `seq` is its place in the order of arrival, over all threads."""
+
+    id: str
+    seq: int
+    thread_id: str
+    role: Role
+    content: str
+    trust: Trust
+    created_at: str
+    name: str | None = None
+    external_id: str | None = None
+    model: str | None = None  # which model's token ids `tokens` are
+    tokens: tuple[int, ...] = ()  # an answer exactly as it was sampled
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Provenance: the characters `start:end` of a message that a memory rests on."""
+
+    message_id: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A statement kept across threads; bi-temporal: true from/to, believed from/to."""
+
+    id: str
+    kind: Kind
+    text: str
+    trust: Trust
+    created_at: str
+    retired_at: str | None = None
+    superseded_by: str | None = None
+    valid_from: str | None = None
+    valid_to: str | None = None
+    expires_at: str | None = None
+    tags: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CoreBlock:
+    """A short labelled text that is always in the context."""
+
+    label: str
+    text: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Hard limits of a search; None and empty mean no limit."""
+
+    kinds: tuple[str, ...] = ()  # of Kind, and "message"
+    thread_id: str | None = None
+    tags: tuple[str, ...] = ()
+    since: str | None = None
+    until: str | None = None
+    as_of: str | None = None
+    retired: bool = False
+    exclude_thread: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One item that a stage of recall brought up, with that stage's raw measurements.
+
+    `words` is FTS5's -bm25() of its best chunk (larger is better, 0 when no word matched),
+    `cosine` its best chunk's similarity to the query in [-1, 1] (0 when there are no vectors).
+    """
+
+    id: str
+    kind: str  # a Kind, or "message"
+    text: str
+    created_at: str
+    trust: Trust
+    words: float = 0.0
+    cosine: float = 0.0
+    excerpt: str = ""  # the best chunk, for long items
+    thread_id: str | None = None
+    seq: int = 0
+    name: str | None = None
+    external_id: str | None = None
+    valid_from: str | None = None
+    valid_to: str | None = None
+    retired_at: str | None = None
+    superseded_by: str | None = None
+    tags: tuple[str, ...] = ()
+    refs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A candidate with its score; `why` gives each feature's contribution and sums to `score`."""
+
+    item: Candidate
+    score: float
+    why: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A note placed before a user message: the text as the model sees it, frozen when it was placed."""
+
+    item_id: str
+    kind: str
+    line: str
+    score: float
+    why: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One labelled part of the assembled context."""
+
+    label: str
+    origin: str
+    text: str
+    tokens: int = 0
+    score: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What went into the window, what was cut, and why. `total` is the sum over `segments`, in tokens."""
+
+    window: int
+    reserved: int
+    segments: tuple[Segment, ...]
+    dropped: tuple[Segment, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """Tokens that llama.cpp evaluates for this prompt on a cold run."""
+        return sum(segment.tokens for segment in self.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One entry of the list that a chat template renders.
+
+    `parts` are the labelled pieces whose texts concatenate to the turn's content. `ids` is given for an
+    answer whose sampled token ids are known: they stand for the content instead of tokenising it again.
+    """
+
+    role: Role
+    parts: tuple[Segment, ...]
+    ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A rendered prompt: token ids, and for each id the index of the segment it is counted for.
+
+    `segments` hold the parts in order with their token counts; text of the template itself is counted
+    under segments labelled "template". The counts sum to ``len(ids)``.
+    """
+
+    ids: tuple[int, ...]
+    segments: tuple[Segment, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How an answer is drawn. Temperature 0 is greedy."""
+
+    temperature: float = 0.7
+    top_p: float = 0.95
+    min_p: float = 0.05
+    seed: int | None = None
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished (or stopped) generation. Counts are tokens, times are seconds."""
+
+    text: str
+    ids: tuple[int, ...]
+    evaluated: int
+    generated: int
+    first_token: float
+    total: float
+    stopped: bool = False  # the user stopped it
+    full: bool = False  # the window or max_tokens ended it
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors.
+
+    `window` is the most tokens of one text that the model reads; `identity` names model, hash, dimension and pooling, and is
+    written into the store so that vectors of different models are never compared.
+    """
+
+    @property
+    def identity(self) -> str: ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def window(self) -> int: ...
+
+    def count(self, text: str) -> int:
+        """Tokens of `text`, special tokens included."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> list[bytes]:
+        """One little-endian float32 unit vector per text, in order, as sqlite-vec reads it."""
+        ...
+
+
+class ChatModel(Protocol):
+    """A loaded chat model with one conversation's KV state."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def parameters(self) -> int: ...
+
+    @property
+    def window(self) -> int: ...
+
+    def render(self, turns: Sequence[Turn], *, today: str) -> Prompt:
+        """Render `turns` with the model's own template, opened for an answer."""
+        ...
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> Iterator[str]:
+        """Evaluate what is new in `prompt` and yield the answer's text as it is drawn."""
+        ...
+
+    @property
+    def answer(self) -> Answer:
+        """The last generation, once its stream has ended."""
+        ...
+
+    def stop(self) -> None:
+        """Ask a running stream to end after the current token; safe from a signal handler."""
+        ...

@@ -1,0 +1,1 @@
+"""What people and scripts see: Rich and JSON rendering, and the sanitiser that every print passes."""

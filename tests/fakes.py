@@ -1,0 +1,100 @@
+"""Stand-ins for the models: quick, deterministic, with the same interfaces as the real ones."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import struct
+from collections.abc import Iterator, Sequence
+
+from memcli.types import Answer, Prompt, Sampling, Segment, Turn
+
+
+class HashingEmbedder:
+    """Bag of hashed words as a unit vector: texts that share words are alike."""
+
+    identity = "hashing:64"
+    dimension = 64
+    window = 64
+
+    def __init__(self) -> None:
+        self.embedded: list[str] = []
+
+    def count(self, text: str) -> int:
+        return len(text.split()) + 2
+
+    def embed(self, texts: Sequence[str]) -> list[bytes]:
+        self.embedded += texts
+        return [self._one(text) for text in texts]
+
+    def _one(self, text: str) -> bytes:
+        values = [0.0] * self.dimension
+        for word in re.findall(r"\w+", text.lower()) or [""]:
+            values[hashlib.sha256(word.encode()).digest()[0] % self.dimension] += 1.0
+        norm = math.sqrt(sum(v * v for v in values))
+        return struct.pack(f"<{self.dimension}f", *(v / norm for v in values))
+
+
+class ScriptedModel:
+    """Says the given answers in turn, then repeats the last. A token is a word with the space before it."""
+
+    name = "scripted"
+    fingerprint = "scripted:1"
+    parameters = 7_000_000_000
+
+    def __init__(self, *answers: str, window: int = 2048) -> None:
+        self.answers = list(answers) or ["Yes."]
+        self.window = window
+        self.prompts: list[Prompt] = []
+        self._cache: tuple[int, ...] = ()
+        self._answer: Answer | None = None
+        self._stopped = False
+
+    @staticmethod
+    def ids_of(text: str) -> tuple[int, ...]:
+        return tuple(int.from_bytes(hashlib.sha256(w.encode()).digest()[:3], "big") for w in re.findall(r"\s*\S+|\s+$", text))
+
+    def render(self, turns: Sequence[Turn], *, today: str) -> Prompt:
+        segments: list[Segment] = []
+        ids: list[int] = []
+        text = ""
+
+        def put(segment: Segment, known: tuple[int, ...] = ()) -> None:
+            nonlocal text
+            own = known or self.ids_of(segment.text)
+            ids.extend(own)
+            text += segment.text
+            segments.append(Segment(segment.label, segment.origin, segment.text, len(own), segment.score, segment.reason))
+
+        for turn in turns:
+            put(Segment("template", "", f"<{turn.role}>"))
+            for part in turn.parts:
+                put(part, turn.ids)
+        put(Segment("template", "", "<assistant>"))
+        return Prompt(tuple(ids), tuple(segments), text)
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> Iterator[str]:
+        self.prompts.append(prompt)
+        shared = 0
+        while shared < min(len(self._cache), len(prompt.ids) - 1) and self._cache[shared] == prompt.ids[shared]:
+            shared += 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        self._stopped = False
+        said = ""
+        for piece in re.findall(r"\s*\S+", answer):
+            if self._stopped:
+                break
+            said += piece
+            yield piece
+        ids = self.ids_of(said)
+        self._cache = prompt.ids + ids
+        self._answer = Answer(said, ids, len(prompt.ids) - shared, len(ids), 0.01, 0.02, self._stopped)
+
+    @property
+    def answer(self) -> Answer:
+        assert self._answer is not None
+        return self._answer
+
+    def stop(self) -> None:
+        self._stopped = True
