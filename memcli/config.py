@@ -67,12 +67,25 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("db", "", "the store; empty: memcli.db in the user's data folder"),
     Setting("model", "", "name or path of the chat model; empty: the only one installed, else the starter"),
     Setting("embedder", "all-MiniLM-L6-v2", "name or folder of the sentence-transformers model that makes the vectors"),
-    Setting("context_size", "auto", "tokens of the window; auto: 4096, or what the model was trained for if less", 256, auto=True),
+    Setting(
+        "context_size",
+        "auto",
+        "tokens of the window; auto: 4096, or what the model was trained for if less",
+        256,
+        auto=True,
+    ),
     Setting("gpu_layers", "auto", "layers to offload", 0, auto=True),
     Setting("threads", "auto", "processor threads for the model; auto: the physical cores", 1, 1024, auto=True),
     Setting("temperature", 0.7, "how freely answers are drawn; 0 always takes the likeliest token", 0, 5),
     Setting("answer_tokens", 512, "tokens of the window kept free for the answer", 16),
-    Setting("recall_limit", "auto", "notes recalled for a turn; auto: 3 for models under 1B parameters, 8 above", 0, 100, auto=True),
+    Setting(
+        "recall_limit",
+        "auto",
+        "notes recalled for a turn; auto: 3 for models under 1B parameters, 8 above",
+        0,
+        100,
+        auto=True,
+    ),
     Setting("system_prompt", SYSTEM_PROMPT, "the first words of every context"),
 )
 
@@ -106,8 +119,7 @@ def load(
     path: Path | None = None,
 ) -> Config:
     """Merge defaults, file, environment and `options` (None: not given). Raises ConfigError."""
-    named = path or (Path(environ["MEMCLI_CONFIG"]) if environ.get("MEMCLI_CONFIG") else None)
-    file = named or paths.config_file
+    file = location(paths, environ, path)
     values: dict[str, Value] = {setting.key: setting.default for setting in SETTINGS}
     origins = dict.fromkeys(values, "default")
 
@@ -115,7 +127,7 @@ def load(
         values[key] = find(key, origin).parse(raw, origin)
         origins[key] = origin
 
-    for key, raw in read_file(file, required=named is not None).items():
+    for key, raw in read_file(file, required=file != paths.config_file).items():
         put(key, raw, str(file))
     for setting in SETTINGS:
         if environ.get(setting.variable):
@@ -124,6 +136,11 @@ def load(
         if value is not None:
             put(key, value, f"--{key.replace('_', '-')}")
     return Config(values, origins, file)
+
+
+def location(paths: Paths, environ: Mapping[str, str], path: Path | None = None) -> Path:
+    """Return the config file in force: `path`, else MEMCLI_CONFIG, else the user's own."""
+    return path or Path(environ.get("MEMCLI_CONFIG") or paths.config_file)
 
 
 def find(key: str, origin: str = "") -> Setting:

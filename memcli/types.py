@@ -255,8 +255,8 @@ class Answer:
 class Embedder(Protocol):
     """Turns texts into unit vectors.
 
-    `window` is the most tokens of one text that the model reads; `identity` names model, hash, dimension and pooling, and is
-    written into the store so that vectors of different models are never compared.
+    `window` is the most tokens of one text that the model reads; `identity` names model, hash, dimension and pooling,
+    and is written into the store so that vectors of different models are never compared.
     """
 
     @property

@@ -53,7 +53,9 @@ class ScriptedModel:
 
     @staticmethod
     def ids_of(text: str) -> tuple[int, ...]:
-        return tuple(int.from_bytes(hashlib.sha256(w.encode()).digest()[:3], "big") for w in re.findall(r"\s*\S+|\s+$", text))
+        return tuple(
+            int.from_bytes(hashlib.sha256(w.encode()).digest()[:3], "big") for w in re.findall(r"\s*\S+|\s+$", text)
+        )
 
     def render(self, turns: Sequence[Turn], *, today: str) -> Prompt:
         segments: list[Segment] = []
@@ -65,7 +67,9 @@ class ScriptedModel:
             own = known or self.ids_of(segment.text)
             ids.extend(own)
             text += segment.text
-            segments.append(Segment(segment.label, segment.origin, segment.text, len(own), segment.score, segment.reason))
+            segments.append(
+                Segment(segment.label, segment.origin, segment.text, len(own), segment.score, segment.reason)
+            )
 
         for turn in turns:
             put(Segment("template", "", f"<{turn.role}>"))

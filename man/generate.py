@@ -1,0 +1,109 @@
+"""Print the manual page, made from the Typer app: `python man/generate.py > man/memcli.1`.
+
+Commands, options and settings come from the program; files, exit status and JSON shapes stand here. A test compares the
+committed page with what this prints.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import typer
+
+from memcli import __version__
+from memcli.cli.app import app
+from memcli.config import SETTINGS
+
+FILES = (
+    ("<data>/memcli.db", "the store, with -wal and -shm beside it while it is in use"),
+    ("<config>/config.toml", "the settings"),
+    ("<state>/history", "lines typed into the chat"),
+    ("<state>/memcli.log", "what llama.cpp says, and tracebacks"),
+    ("<cache>/models", "chat models, or links to them"),
+    ("<cache>/embedders", "compiled embedders; made again when they are missing"),
+    ("<cache>/probes.json", "where each model runs best"),
+)
+STATUS = (
+    ("0", "done"),
+    ("1", "you can correct it; the message says how"),
+    ("2", "the command line is wrong"),
+    ("3", "nothing found"),
+    ("4", "no model, or the model failed"),
+    ("5", "the store is locked, damaged, newer, or not a store"),
+    ("70", "a bug in memcli"),
+    ("130", "interrupted"),
+)
+SHAPES = (
+    (
+        "search",
+        '{"query", "results": [{"id", "kind", "text", "score", "refs", "created_at", "valid_from", "valid_to", '
+        '"thread", "trust", "tags"}]}; with --explain also "why": {feature: contribution}, which sums to the score',
+    ),
+    ("list", '{"memories": [memory]}'),
+    ("remember, show", "one memory"),
+    (
+        "ask",
+        '{"answer", "thread", "message_id", "recalled": [id], "tokens": {"context", "evaluated", "generated"}, '
+        '"seconds": {"first_token", "total"}}',
+    ),
+    (
+        "context",
+        '{"window", "reserved", "total", "segments": [{"label", "origin", "tokens", "score", "reason", "text"}], '
+        '"dropped": [same]}',
+    ),
+    ("forget", '{"removed": {table: rows}, "files", "traces", "mentioned_in"}'),
+    ("any, on failure", '{"error": {"code", "message", "hint"}} on stderr'),
+)
+
+
+def roff(text: str) -> str:
+    """Escape what roff would read as a request or an escape."""
+    text = text.replace("\\", "\\e").replace("-", "\\-")
+    return "\n".join("\\&" + line if line[:1] in (".", "'") else line for line in text.splitlines())
+
+
+def parameter(param: Any) -> str:
+    names = ", ".join([*param.opts, *param.secondary_opts])
+    if param.param_type_name == "argument":
+        names = param.make_metavar(typer.Context(typer.main.get_command(app)))
+    elif not getattr(param, "is_flag", False):
+        names += f" {param.make_metavar(typer.Context(typer.main.get_command(app)))}"
+    return f".TP\n.B {roff(names)}\n{roff(getattr(param, 'help', None) or 'See above.')}\n"
+
+
+def command(name: str, what: Any) -> str:
+    arguments = [p for p in what.params if p.param_type_name == "argument"]
+    usage = " ".join(p.make_metavar(typer.Context(what)) for p in arguments)
+    lines = [
+        f'.SS "{roff(f"memcli {name} [OPTIONS] {usage}".strip())}"\n',
+        roff(inspect.cleandoc(what.help or "")) + "\n",
+    ]
+    return "".join(lines) + "".join(parameter(p) for p in what.params if "--help" not in p.opts)
+
+
+def pairs(rows: tuple[tuple[str, str], ...]) -> str:
+    return "".join(f".TP\n.B {roff(name)}\n{roff(text)}\n" for name, text in rows)
+
+
+def page() -> str:
+    """Return the whole page."""
+    root: Any = typer.main.get_command(app)
+    settings = tuple((s.key, f"{s.help} (default: {s.default or 'empty'}; variable {s.variable})") for s in SETTINGS)
+    parts = [
+        f'.TH MEMCLI 1 "" "memcli {__version__}" "User Commands"\n',
+        f".SH NAME\nmemcli \\- {roff('a personal assistant with a local model and a local memory')}\n",
+        ".SH SYNOPSIS\n.B memcli\n[OPTIONS] COMMAND [ARGS]\n",
+        f".SH DESCRIPTION\n{roff(root.help)}\n",
+        ".SH OPTIONS\n" + "".join(parameter(p) for p in root.params),
+        ".SH COMMANDS\n" + "".join(command(name, root.commands[name]) for name in sorted(root.commands)),
+        ".SH SETTINGS\nAn option wins over a variable, a variable over the config file.\n" + pairs(settings),
+        ".SH JSON\nWith --json exactly one document is printed on stdout.\n".replace("--", "\\-\\-") + pairs(SHAPES),
+        ".SH FILES\n'memcli doctor' tells the folders on this machine.\n".replace("'", "\\&'", 1) + pairs(FILES),
+        ".SH EXIT STATUS\n" + pairs(STATUS),
+    ]
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -1,0 +1,5 @@
+"""`python -m memcli`: the same program."""
+
+from memcli.cli.main import main
+
+main()

@@ -1,0 +1,232 @@
+"""One turn: recall -> assemble -> generate -> record -> queue for formation.
+
+Invariants: no lock and no transaction is held while a model runs; both messages of a turn, their notes, chunks and
+vectors are written in one transaction, before the turn is reported as done; what is rendered is what the ledger shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from memcli.config import Config
+from memcli.memory import indexing, recall
+from memcli.memory.context import Draft, Plan, changes, fit, freeze, left_out, note, system_side, thaw
+from memcli.memory.recall import Choice
+from memcli.memory.timeline import day, utc
+from memcli.store import core, memories, messages, threads
+from memcli.store.database import Store
+from memcli.types import (
+    Answer,
+    ChatModel,
+    Embedder,
+    Filters,
+    Kind,
+    Ledger,
+    Message,
+    Owner,
+    Recalled,
+    Role,
+    Sampling,
+    Segment,
+    Thread,
+    Trust,
+)
+
+SMALL = 1_000_000_000  # parameters; below, more than three notes make a model miss the one that answers (DESIGN 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A text that came with the question; `kept` is what the store gets in its place."""
+
+    text: str
+    kept: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A turn that is ready to be generated: nothing of it is stored yet."""
+
+    text: str
+    trust: Trust
+    attachments: tuple[Attachment, ...]
+    plan: Plan
+    choice: Choice
+
+    @property
+    def ledger(self) -> Ledger:
+        """The plan's ledger, with the notes that recall left out among what was cut."""
+        ledger = self.plan.ledger
+        return replace(ledger, dropped=(*ledger.dropped, *left_out(self.choice)))
+
+    @property
+    def recalled(self) -> list[str]:
+        """The ids of the notes in the new message's turn."""
+        return [n.item_id for n in self.plan.notes if n.why]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A finished turn. `message_id` is the answer's, or the question's where there is no answer; None if not saved."""
+
+    prepared: Prepared
+    answer: Answer
+    thread: Thread | None
+    message_id: str | None
+
+
+@dataclass
+class Assistant:
+    """Answers in one thread at a time. `thread` is None until the first turn of a new one is recorded."""
+
+    store: Store
+    model: ChatModel
+    embedder: Embedder | None
+    config: Config
+    clock: Callable[[], datetime]
+    thread: Thread | None = None
+    thread_name: str | None = None
+    use_memory: bool = True
+    save: bool = True
+    last: Done | None = field(default=None, init=False)
+
+    # --- the steps ---
+
+    def prepare(self, text: str, *, trust: Trust = Trust.USER, attachments: Sequence[Attachment] = ()) -> Prepared:
+        """Recall for `text` and assemble its context. Raises InputError where it does not fit the window."""
+        now = self.clock()
+        history = self._history()
+        frozen = self._frozen()
+        fresh = self._system_side(now)
+        side = fresh if frozen is None else frozen
+        choice = self._recall(text, now, history)
+        notes = tuple(note(hit) for hit in choice.chosen)
+        told = [r for _, placed in history for r in placed]
+        draft = Draft(
+            side=side,
+            fresh_side=fresh,
+            history=tuple(history),
+            told=tuple(changes(side, told, fresh)),
+            notes=notes,
+            documents=tuple(a.text for a in attachments),
+            text=text,
+        )
+        today = day(self.thread.created_at if self.thread else utc(now))
+        plan = fit(
+            draft,
+            lambda turns: self.model.render(turns, today=today),
+            window=self.model.window,
+            reserved=self.reserved,
+            fingerprint=self.model.fingerprint,
+        )
+        return Prepared(text, trust, tuple(attachments), plan, choice)
+
+    def run(self, prepared: Prepared, sampling: Sampling) -> Iterator[str]:
+        """Yield the answer as it is drawn; when the iterator is exhausted the turn is recorded and in `last`."""
+        limit = min(sampling.max_tokens or self.model.window, self.model.window - len(prepared.plan.prompt.ids))
+        yield from self.model.stream(prepared.plan.prompt, replace(sampling, max_tokens=limit))
+        answer = self.model.answer
+        self.last = self._record(prepared, answer) if self.save else Done(prepared, answer, self.thread, None)
+
+    def resume(self, thread: Thread | None, *, name: str | None = None) -> None:
+        """Go on in `thread`, or begin a new one (None), called `name` if given."""
+        self.thread, self.thread_name, self.last = thread, name, None
+
+    @property
+    def reserved(self) -> int:
+        """Tokens of the window that are kept free for the answer."""
+        return min(int(self.config.number("answer_tokens")), self.model.window // 4)
+
+    @property
+    def notes_limit(self) -> int:
+        chosen = self.config.whole("recall_limit")
+        return chosen if chosen is not None else 3 if self.model.parameters < SMALL else 8
+
+    # --- parts of prepare ---
+
+    def _history(self) -> list[tuple[Message, tuple[Recalled, ...]]]:
+        if self.thread is None:
+            return []
+        start = threads.window_start(self.store, self.thread.id)
+        said = messages.of_thread(self.store, self.thread.id, start)
+        placed = messages.recalled(self.store, [m.id for m in said])
+        return [(m, tuple(placed.get(m.id, ()))) for m in said if m.content.strip()]
+
+    def _frozen(self) -> tuple[Segment, ...] | None:
+        text = threads.prefix(self.store, self.thread.id) if self.thread else None
+        return thaw(text) if text else None
+
+    def _system_side(self, now: datetime) -> tuple[Segment, ...]:
+        today = f"{now:%A}, {now.day} {now:%B %Y}"
+        blocks = core.blocks(self.store) if self.use_memory else []
+        rules = memories.current(self.store, now=utc(now), kind=Kind.PROCEDURAL) if self.use_memory else []
+        return system_side(self.config.text("system_prompt"), today, blocks, rules)
+
+    def _recall(self, text: str, now: datetime, history: Sequence[tuple[Message, tuple[Recalled, ...]]]) -> Choice:
+        if not self.use_memory or not self.notes_limit or not text.strip():
+            return Choice((), ())
+        present = {m.id for m, _ in history} | {r.item_id for _, placed in history for r in placed}
+        hits = recall.search(self.store, text, Filters(), embedder=self.embedder, now=utc(now))
+        hits = [hit for hit in hits if hit.item.kind != Kind.PROCEDURAL]  # they are on the system side
+        return recall.choose(text, hits, limit=self.notes_limit, present=frozenset(present))
+
+    # --- record ---
+
+    def _record(self, prepared: Prepared, answer: Answer) -> Done:
+        now = utc(self.clock())
+        said = answer.text.strip()
+        texts = [*(a.kept for a in prepared.attachments), prepared.text, said]
+        ready = indexing.prepare(texts, self.embedder)
+        with self.store.atomic():
+            thread = self._own_thread(now)
+            self._move_window(thread, prepared)
+            written = [
+                self._add(thread, Role.USER, Trust.DOCUMENT, a.kept, indexed, now)
+                for a, indexed in zip(prepared.attachments, ready, strict=False)
+            ]
+            written.append(self._add(thread, Role.USER, prepared.trust, prepared.text, ready[-2], now))
+            messages.set_recalled(self.store, written[-1].id, prepared.plan.notes)
+            if prepared.trust is Trust.USER:
+                messages.enqueue(self.store, written[-1].id, now)
+            if said:
+                written.append(self._add(thread, Role.ASSISTANT, Trust.ASSISTANT, said, ready[-1], now, answer))
+        self.thread = thread
+        return Done(prepared, answer, thread, written[-1].id)
+
+    def _own_thread(self, now: str) -> Thread:
+        """Return the thread to write to; one that was forgotten by another process meanwhile begins anew."""
+        existing = threads.find(self.store, self.thread.id) if self.thread else None
+        return existing or threads.create(self.store, now=now, name=self.thread_name)
+
+    def _move_window(self, thread: Thread, prepared: Prepared) -> None:
+        plan = prepared.plan
+        threads.set_prefix(self.store, thread.id, freeze(plan.side))
+        if plan.evicted:
+            start = messages.get(self.store, plan.first).seq if plan.first else messages.next_seq(self.store)
+            threads.set_window_start(self.store, thread.id, start)
+
+    def _add(
+        self,
+        thread: Thread,
+        role: Role,
+        trust: Trust,
+        text: str,
+        indexed: indexing.Indexed,
+        now: str,
+        answer: Answer | None = None,
+    ) -> Message:
+        message = messages.add(
+            self.store,
+            thread_id=thread.id,
+            role=role,
+            content=text,
+            trust=trust,
+            now=now,
+            model=self.model.fingerprint if answer else None,
+            tokens=answer.ids if answer else (),
+            interrupted=bool(answer and answer.stopped),
+        )
+        indexing.put(self.store, Owner.MESSAGE, message.id, indexed, self.embedder)
+        return message

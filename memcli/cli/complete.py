@@ -1,0 +1,68 @@
+"""What the shell completes: ids, threads, models, labels and setting keys, read from where they are.
+
+Completion never raises, never creates a store and never prints: a key press must not have effects.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from memcli import config
+from memcli.config import BY_KEY
+from memcli.errors import MemcliError
+from memcli.paths import Paths
+from memcli.store import core, memories
+from memcli.store import threads as thread_rows
+from memcli.store.database import Store
+
+
+def _store() -> Store | None:
+    try:
+        paths = Paths.default()
+        named = config.load(paths, os.environ).text("db")
+        return Store.open(paths.store if not named else type(paths.store)(named).expanduser(), create=False)
+    except MemcliError:
+        return None
+
+
+def items(incomplete: str) -> Iterator[tuple[str, str]]:
+    """Yield ids of memories with their texts."""
+    store = _store()
+    if store:
+        with store:
+            for memory in memories.current(store, now="", retired=True):
+                if memory.id.startswith(incomplete):
+                    yield memory.id, memory.text[:60]
+
+
+def threads(incomplete: str) -> Iterator[tuple[str, str]]:
+    """Yield names, or ids, of threads with their titles."""
+    store = _store()
+    if store:
+        with store:
+            for thread in thread_rows.all_threads(store):
+                if (thread.name or thread.id).startswith(incomplete):
+                    yield thread.name or thread.id, thread.title
+
+
+def labels(incomplete: str) -> Iterator[str]:
+    """Yield labels of core blocks, and the two usual ones."""
+    store = _store()
+    known = {"user", "persona"}
+    if store:
+        with store:
+            known |= {block.label for block in core.blocks(store)}
+    yield from sorted(label for label in known if label.startswith(incomplete))
+
+
+def models(incomplete: str) -> Iterator[str]:
+    """Yield names of installed models."""
+    from memcli.inference import catalog
+
+    yield from (m.name for m in catalog.list_models(Paths.default()) if m.name.startswith(incomplete))
+
+
+def keys(incomplete: str) -> Iterator[tuple[str, str]]:
+    """Yield setting keys with what they do."""
+    yield from ((key, setting.help) for key, setting in BY_KEY.items() if key.startswith(incomplete))

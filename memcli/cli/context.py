@@ -1,0 +1,70 @@
+"""The one object that commands are handed: terminal, settings and workspace of this run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import cast
+
+import typer
+
+from memcli import config as settings
+from memcli.config import Config
+from memcli.errors import InputError
+from memcli.memory import timeline
+from memcli.paths import Paths
+from memcli.ui.terminal import Terminal
+from memcli.workspace import Workspace, local_now
+
+
+@dataclass
+class Run:
+    """One invocation. `options` are the settings given on the command line, by key."""
+
+    terminal: Terminal
+    paths: Paths
+    environ: Mapping[str, str]
+    clock: Callable[[], datetime] = local_now
+    config_path: Path | None = None
+    options: dict[str, object | None] = field(default_factory=dict)
+    _config: Config | None = field(default=None, init=False)
+    _workspace: Workspace | None = field(default=None, init=False)
+
+    @property
+    def config(self) -> Config:
+        if self._config is None:
+            self._config = settings.load(self.paths, self.environ, self.options, self.config_path)
+        return self._config
+
+    @property
+    def workspace(self) -> Workspace:
+        if self._workspace is None:
+            terminal = self.terminal
+            self._workspace = Workspace(self.config, self.paths, terminal.notice, terminal.progress, self.clock)
+        return self._workspace
+
+    def now(self, at: str | None = None) -> datetime:
+        """Return the present, or what `--at` puts in its place."""
+        moment = self.clock()
+        return datetime.fromisoformat(timeline.parse(at, moment).start).astimezone(moment.tzinfo) if at else moment
+
+    def close(self) -> None:
+        if self._workspace is not None:
+            self._workspace.close()
+
+
+def of(ctx: typer.Context) -> Run:
+    """Return the run that a Typer context belongs to."""
+    return cast(Run, ctx.find_root().obj)
+
+
+def words(text: list[str] | None, what: str) -> str:
+    """Join command-line words to one text. Raises InputError for what is no UTF-8."""
+    joined = " ".join(text or ())
+    try:
+        joined.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(f"the {what} is not UTF-8 text") from None
+    return joined

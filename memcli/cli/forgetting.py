@@ -1,0 +1,101 @@
+"""Forgetting: what would go is shown first, then it goes, then a receipt proves it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from memcli.cli import complete
+from memcli.cli.context import Run, of
+from memcli.errors import InputError, MemcliError, NothingFound
+from memcli.memory import timeline
+from memcli.store import closure as closures
+from memcli.store import ids, memories, messages, purge, threads
+from memcli.ui import render, shapes
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+class TracesLeft(MemcliError):
+    """The proof after a forget failed: what is left is a bug in memcli."""
+
+    code = "traces_left"
+    exit_status = 70
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(forget)
+
+
+def forget(
+    ctx: typer.Context,
+    id_: Annotated[
+        list[str] | None, typer.Argument(metavar="ID...", help="What to forget.", autocompletion=complete.items)
+    ] = None,
+    query: Annotated[str | None, typer.Option(help="Everything that contains this text.", metavar="Q")] = None,
+    thread: Annotated[
+        str | None, typer.Option(help="A whole thread.", metavar="T", autocompletion=complete.threads)
+    ] = None,
+    before: Annotated[str | None, typer.Option(help="Everything older than WHEN.", metavar="WHEN")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Everything.")] = False,
+    cascade: Annotated[bool, typer.Option("--cascade", help="Other memories from the same messages too.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Forget for real: the items, what they came from, and what was made from them. It cannot be undone."""
+    run = of(ctx)
+    if sum((bool(id_), query is not None, thread is not None, before is not None, everything)) != 1:
+        raise InputError("say what to forget, in one way", "ids, --query, --thread, --before or --all")
+    store = run.workspace.store
+    if id_:
+        closure = closures.closure_of(store, [ids.resolve(store, prefix)[1] for prefix in id_], cascade=cascade)
+    elif query is not None:
+        if not query.strip():
+            raise InputError("an empty text is contained in everything", "'memcli forget --all' forgets everything")
+        closure = closures.closure_matching(store, query)
+    elif thread is not None:
+        closure = closures.closure_of_thread(store, threads.get(store, thread).id)
+    elif before is not None:
+        closure = closures.closure_before(store, timeline.parse(before, run.now()).start)
+    else:
+        closure = closures.closure_all(store)
+    carry_out(run, closure, dry_run=dry_run, yes=yes, json=json)
+
+
+def carry_out(run: Run, closure: closures.Closure, *, dry_run: bool, yes: bool, json: bool) -> None:
+    """Show, ask, forget, prove. Raises NothingFound, InputError where it is not confirmed, TracesLeft."""
+    if closure.empty:
+        raise NothingFound("there is nothing of that to forget")
+    if dry_run and json:
+        run.terminal.data(shapes.closure(closure))
+    elif not json:
+        _announce(run, closure)
+    if dry_run:
+        return
+    if not yes and not run.terminal.confirm("Forget this for good?"):
+        raise InputError("nothing was forgotten")
+    with run.terminal.progress("Forgetting") as report:
+        report(0, 1)
+        receipt = purge.forget(run.workspace.store, closure, timeline.utc(run.now()))
+    if json:
+        run.terminal.data(shapes.receipt(receipt))
+    else:
+        render.receipt(run.terminal, receipt)
+    if receipt.traces:
+        raise TracesLeft(
+            f"{receipt.traces} traces are left in {', '.join(receipt.files)}", "run the same command again"
+        )
+
+
+def _announce(run: Run, closure: closures.Closure) -> None:
+    store = run.workspace.store
+    going: Sequence[str] = [
+        *(f"{id_}  {one.kind}  {one.text}" for id_ in closure.memories for one in [memories.get(store, id_)]),
+        *(f"{id_}  message  {one.content}" for id_ in closure.messages for one in [messages.get(store, id_)]),
+        *(f"core:{label}" for label in closure.core),
+    ]
+    keeping = [f"{id_}  {memories.get(store, id_).text}" for id_ in closure.kept]
+    render.closure(run.terminal, going, keeping)

@@ -1,0 +1,120 @@
+"""The program: build the run, hand it to the command, and turn every outcome into an exit status.
+
+This is the one error boundary. Nothing below it prints an error or ends the process.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memcli import __version__
+from memcli.cli.context import Run
+from memcli.errors import MemcliError
+from memcli.paths import Paths, make_private
+from memcli.ui.terminal import Terminal
+
+if TYPE_CHECKING:
+    import typer
+
+BUG = 70
+INTERRUPTED = 130
+ISSUES = "https://github.com/memcli/memcli/issues"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the program on the process's own streams and exit."""
+    os.umask(0o077)
+    status = run(list(sys.argv[1:] if argv is None else argv), Terminal.of_process(), Paths.default())
+    sys.exit(status)
+
+
+def run(argv: list[str], terminal: Terminal, paths: Paths) -> int:
+    """Run one command line and return its exit status; streams and folders are the caller's."""
+    terminal.json = "--json" in argv or "--jsonl" in argv
+    terminal.debug = "--debug" in argv
+    invocation = Run(terminal, paths, terminal.environ)
+    try:
+        return _dispatch(argv, invocation)
+    except MemcliError as error:
+        _log(paths, traceback.format_exc())
+        if terminal.debug:
+            terminal.stderr.write(traceback.format_exc())
+        terminal.error(error)
+        return error.exit_status
+    except KeyboardInterrupt:
+        terminal.notice("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        _silence(terminal)
+        return 0
+    except Exception as error:  # noqa: BLE001 - the boundary: whatever is left is a bug, and is said to be one
+        _report_bug(error, terminal, paths)
+        return BUG
+    finally:
+        invocation.close()
+
+
+def _dispatch(argv: list[str], invocation: Run) -> int:
+    import typer
+
+    from memcli.cli.app import app
+
+    command = typer.main.get_command(app)
+    if "_MEMCLI_COMPLETE" in invocation.environ:
+        command(argv, prog_name="memcli")  # a shell asks for completions: Typer answers and exits
+    try:
+        # not command.main(): it would end the process itself on a closed pipe
+        with command.make_context("memcli", argv, obj=invocation) as context:
+            command.invoke(context)
+        invocation.terminal.stdout.flush()
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.Abort:
+        return INTERRUPTED
+    except typer.TyperException as usage:
+        return _usage(usage, invocation.terminal)
+    return 0
+
+
+def _usage(usage: typer.TyperException, terminal: Terminal) -> int:
+    error = MemcliError(usage.format_message())
+    error.code = "usage"
+    context = getattr(usage, "ctx", None)
+    path = context.command_path if context else "memcli"
+    error.hint = f"'{path} --help' shows how it is used"
+    terminal.error(error)
+    return usage.exit_code
+
+
+def _silence(terminal: Terminal) -> None:
+    """Point stdout at nothing, so that the interpreter's last flush does not complain about the closed pipe."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), terminal.stdout.fileno())
+    except (OSError, ValueError):
+        return  # not a real file: nothing will be flushed
+
+
+def _report_bug(error: Exception, terminal: Terminal, paths: Paths) -> None:
+    text = traceback.format_exc()
+    logged = _log(paths, text)
+    if terminal.debug:
+        terminal.stderr.write(text)
+    report = MemcliError(f"a bug in memcli {__version__}: {type(error).__name__}: {error}")
+    report.code = "bug"
+    report.hint = f"please report it at {ISSUES}" + (f" with {logged}" if logged else "")
+    terminal.error(report)
+
+
+def _log(paths: Paths, text: str) -> Path | None:
+    try:
+        make_private(paths.log.parent)
+        with open(os.open(paths.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as log:
+            log.write(text)
+    except OSError:
+        return None  # a full disk must not hide the error that is being reported
+    return paths.log

@@ -1,0 +1,181 @@
+"""Setting up: models, config, doctor."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memcli import config as settings
+from memcli.cli import complete
+from memcli.cli.context import Run, of
+from memcli.errors import InputError, NoModel
+from memcli.ui import render
+
+if TYPE_CHECKING:
+    from memcli.inference.catalog import FoundModel
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(models)
+    app.command()(config)
+    app.command()(doctor)
+
+
+# --- models ---------------------------------------------------------------------------------------------------------
+
+
+class ModelAction(StrEnum):
+    """What can be done with models."""
+
+    LIST = "list"
+    ADD = "add"
+    USE = "use"
+
+
+def models(
+    ctx: typer.Context,
+    action: Annotated[ModelAction, typer.Argument(help="list, add or use.")] = ModelAction.LIST,
+    model: Annotated[
+        str | None, typer.Argument(help="add: a GGUF file; use: a name.", autocompletion=complete.models)
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="add: call it NAME.", metavar="NAME")] = None,
+    copy: Annotated[bool, typer.Option("--copy", help="add: copy the file instead of linking to it.")] = False,
+    json: AsJson = False,
+) -> None:
+    """List the chat models; add a GGUF file; choose the one to use."""
+    from memcli.inference import catalog
+
+    run = of(ctx)
+    if action is ModelAction.LIST:
+        _list_models(run, json=json)
+        return
+    if model is None:
+        what = "a GGUF file" if action is ModelAction.ADD else "the name of a model"
+        raise InputError(f"models {action} needs {what}", "'memcli models' lists what is there")
+    if action is ModelAction.ADD:
+        found = catalog.add(Path(model), name, copy=copy, paths=run.paths)
+        run.terminal.notice(f"added {found.name}; 'memcli models use {found.name}' makes it the one to talk to")
+    else:
+        found = catalog.find(model, run.paths)
+        settings.write_value(run.config.path, "model", str(found.path) if _is_path(model) else found.name)
+        run.terminal.notice(f"using {found.name} from now on")
+    if json:
+        run.terminal.data(_model_shape(found, in_use=action is ModelAction.USE))
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or name.endswith(".gguf")
+
+
+def _list_models(run: Run, *, json: bool) -> None:
+    from memcli.inference import catalog
+
+    listed = catalog.list_models(run.paths)
+    try:
+        chosen = catalog.find(run.config.text("model"), run.paths).path
+    except NoModel as error:
+        chosen = None
+        run.terminal.notice(f"{error.message} ({error.hint})" if error.hint else error.message)
+    if json:
+        run.terminal.data({"models": [_model_shape(m, in_use=m.path == chosen) for m in listed]})
+        return
+    rows = [("*" if m.path == chosen else "", m.name, m.origin, f"{m.size / 1e6:.0f} MB", str(m.path)) for m in listed]
+    if rows:
+        render.table(run.terminal, ("", "name", "origin", "size", "path"), rows)
+
+
+def _model_shape(found: FoundModel, *, in_use: bool) -> dict[str, object]:
+    return {
+        "name": found.name,
+        "origin": found.origin,
+        "bytes": found.size,
+        "path": str(found.path),
+        "starter": found.is_starter,
+        "in_use": in_use,
+    }
+
+
+# --- config ---------------------------------------------------------------------------------------------------------
+
+
+class ConfigAction(StrEnum):
+    """What can be done with the settings."""
+
+    SHOW = "show"
+    GET = "get"
+    SET = "set"
+    UNSET = "unset"
+    PATH = "path"
+
+
+def config(
+    ctx: typer.Context,
+    action: Annotated[ConfigAction, typer.Argument(help="show, get, set, unset or path.")] = ConfigAction.SHOW,
+    key: Annotated[str | None, typer.Argument(help="The setting.", autocompletion=complete.keys)] = None,
+    value: Annotated[str | None, typer.Argument(help="Its new value, for set.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Show the settings in force and where each comes from; change one."""
+    run = of(ctx)
+    if action is ConfigAction.PATH:
+        path = str(settings.location(run.paths, run.environ, run.config_path))
+        run.terminal.data({"path": path}) if json else run.terminal.out(path)
+    elif action is ConfigAction.SHOW:
+        _show_config(run, json=json)
+    elif key is None:
+        raise InputError(f"config {action} needs a setting", "'memcli config show' lists them")
+    elif action is ConfigAction.GET:
+        settings.find(key)
+        found = run.config.values[key]
+        run.terminal.data(
+            {"key": key, "value": found, "origin": run.config.origins[key]}
+        ) if json else run.terminal.out(str(found))
+    else:
+        _change(run, key, value if action is ConfigAction.SET else None, unset=action is ConfigAction.UNSET)
+
+
+def _show_config(run: Run, *, json: bool) -> None:
+    current = run.config
+    if json:
+        shown = {key: {"value": value, "origin": current.origins[key]} for key, value in current.values.items()}
+        run.terminal.data({"path": str(current.path), "settings": shown})
+        return
+    rows = [(key, str(value), current.origins[key], settings.BY_KEY[key].help) for key, value in current.values.items()]
+    render.table(run.terminal, ("key", "value", "origin", "meaning"), rows)
+
+
+def _change(run: Run, key: str, value: str | None, *, unset: bool) -> None:
+    if value is None and not unset:
+        raise InputError(f"config set {key} needs a value", f"'memcli config unset {key}' takes it out")
+    path = settings.location(run.paths, run.environ, run.config_path)
+    written = settings.write_value(path, key, value)
+    run.terminal.notice(f"{key} = {written}" if written is not None else f"{key} is back to its default")
+
+
+# --- doctor ---------------------------------------------------------------------------------------------------------
+
+
+def doctor(ctx: typer.Context, json: AsJson = False) -> None:
+    """Check the installation: store, embedder, model, and where the model runs."""
+    from memcli import health
+
+    run = of(ctx)
+    findings = []
+    for finding in health.examine(run.workspace):
+        findings.append(finding)
+        if not json:
+            mark = "!" if finding.exit_status else " "
+            run.terminal.out(f"{mark} {finding.topic:14}{finding.detail}", flush=True)
+            if finding.hint:
+                run.terminal.out(f"  {'':14}-> {finding.hint}")
+    if json:
+        shape = [{"topic": f.topic, "detail": f.detail, "ok": not f.exit_status, "hint": f.hint} for f in findings]
+        run.terminal.data({"findings": shape, "ok": not any(f.exit_status for f in findings)})
+    worst = max((f.exit_status for f in findings), default=0)
+    if worst:
+        raise typer.Exit(worst)

@@ -1,0 +1,215 @@
+"""Talking: chat, ask, context."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+
+import typer
+
+from memcli.assistant import Assistant, Attachment, Done
+from memcli.cli import complete
+from memcli.cli.context import Run, of, words
+from memcli.errors import InputError, NothingFound
+from memcli.store import threads
+from memcli.types import Sampling, Thread, Trust
+from memcli.ui import render, shapes
+from memcli.ui.interrupt import stopping
+
+INTERRUPTED = 130
+
+ThreadName = Annotated[
+    str | None,
+    typer.Option(help="Talk in this thread; made if there is none.", metavar="NAME", autocompletion=complete.threads),
+]
+Continue = Annotated[bool, typer.Option("--continue", help="Go on in the thread used last.")]
+ModelName = Annotated[
+    str | None,
+    typer.Option(help="Name or path of the chat model.", metavar="MODEL", autocompletion=complete.models),
+]
+NoMemory = Annotated[bool, typer.Option("--no-memory", help="Recall nothing, and leave core memory out.")]
+ContextSize = Annotated[str | None, typer.Option(help="Tokens of the window.", metavar="N")]
+GpuLayers = Annotated[str | None, typer.Option(help="Layers to offload.", metavar="N|auto")]
+Temperature = Annotated[str | None, typer.Option(help="0 always takes the likeliest token.", metavar="T")]
+Seed = Annotated[int | None, typer.Option(help="Draw the same answers again.", metavar="N")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(chat)
+    app.command()(ask)
+    app.command()(context)
+
+
+def chat(
+    ctx: typer.Context,
+    thread: ThreadName = None,
+    new: Annotated[bool, typer.Option("--new", help="Begin a new thread (the default).")] = False,
+    continue_: Continue = False,
+    model: ModelName = None,
+    no_memory: NoMemory = False,
+    context_size: ContextSize = None,
+    gpu_layers: GpuLayers = None,
+    temperature: Temperature = None,
+    seed: Seed = None,
+) -> None:
+    """Talk with the assistant. With piped input each line is a turn."""
+    run = _settle(ctx, model, context_size, gpu_layers, temperature)
+    assistant = _assistant(run, thread, continue_, new=new, use_memory=not no_memory)
+    sampling = _sampling(run, seed)
+    if run.terminal.interactive:
+        from memcli.repl.session import Session
+
+        Session(run.terminal, run.workspace, assistant, sampling).run()
+        return
+    for line in run.terminal.lines():
+        if line.strip() and not _speak(run, assistant, line, sampling):
+            raise typer.Exit(INTERRUPTED)
+
+
+def _speak(run: Run, assistant: Assistant, line: str, sampling: Sampling) -> bool:
+    """Answer one piped line; return False where Ctrl-C stopped the answer."""
+    prepared = assistant.prepare(line.strip())
+    with stopping(assistant.model.stop):
+        for piece in assistant.run(prepared, sampling):
+            run.terminal.out(piece, end="", flush=True)
+    run.terminal.out(flush=True)
+    return not (assistant.last and assistant.last.answer.stopped)
+
+
+def ask(
+    ctx: typer.Context,
+    prompt: Annotated[list[str] | None, typer.Argument(help="The question; without it stdin is the question.")] = None,
+    thread: ThreadName = None,
+    new: Annotated[bool, typer.Option("--new", help="Begin a new thread (the default).")] = False,
+    continue_: Continue = False,
+    model: ModelName = None,
+    no_memory: NoMemory = False,
+    context_size: ContextSize = None,
+    gpu_layers: GpuLayers = None,
+    temperature: Temperature = None,
+    seed: Seed = None,
+    json: AsJson = False,
+    no_save: Annotated[bool, typer.Option("--no-save", help="Store nothing of this.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Store the attached text too.")] = False,
+    no_stdin: Annotated[bool, typer.Option("--no-stdin", help="Leave stdin alone.")] = False,
+) -> None:
+    """Answer once. Piped text is attached to the question as a document."""
+    run = _settle(ctx, model, context_size, gpu_layers, temperature)
+    question, attachments, trust = _question(run, words(prompt, "question"), keep=keep, no_stdin=no_stdin)
+    assistant = _assistant(run, thread, continue_, new=new, use_memory=not no_memory, save=not no_save)
+    prepared = assistant.prepare(question, trust=trust, attachments=attachments)
+    with stopping(assistant.model.stop):
+        for piece in assistant.run(prepared, _sampling(run, seed)):
+            if not json:
+                run.terminal.out(piece, end="", flush=True)
+    done = assistant.last
+    if done is None:
+        raise InputError("no answer was made")
+    if json:
+        run.terminal.data(_answer_shape(done))
+    else:
+        run.terminal.out(flush=True)
+    if done.answer.stopped:
+        raise typer.Exit(INTERRUPTED)
+
+
+def context(
+    ctx: typer.Context,
+    prompt: Annotated[list[str] | None, typer.Argument(help="The message to assemble the context for.")] = None,
+    thread: ThreadName = None,
+    model: ModelName = None,
+    context_size: ContextSize = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the exact text, special tokens included.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Show the context that the model would see, segment by segment, with its tokens."""
+    run = _settle(ctx, model, context_size, None, None)
+    existing = _find_thread(run, thread, False)
+    if thread and existing is None:
+        raise NothingFound(f"there is no thread {thread!r}", "'memcli threads' lists them")
+    workspace = run.workspace
+    assistant = Assistant(workspace.store, workspace.model, workspace.embedder, run.config, run.clock, existing)
+    prepared = assistant.prepare(words(prompt, "message"))
+    if json:
+        run.terminal.data(shapes.ledger(prepared.ledger))
+    elif raw:
+        run.terminal.out(prepared.plan.prompt.text)
+    else:
+        render.ledger(run.terminal, prepared.ledger)
+
+
+# --- shared ---------------------------------------------------------------------------------------------------------
+
+
+def _settle(
+    ctx: typer.Context, model: str | None, context_size: str | None, gpu_layers: str | None, temperature: str | None
+) -> Run:
+    run = of(ctx)
+    given = {"model": model, "context_size": context_size, "gpu_layers": gpu_layers, "temperature": temperature}
+    run.options.update(given)
+    return run
+
+
+def _sampling(run: Run, seed: int | None) -> Sampling:
+    return Sampling(temperature=run.config.number("temperature"), seed=seed)
+
+
+def _find_thread(run: Run, name: str | None, continue_: bool) -> Thread | None:
+    store = run.workspace.store
+    return threads.find(store, name) if name else threads.latest(store) if continue_ else None
+
+
+def _assistant(
+    run: Run, name: str | None, continue_: bool, *, new: bool, use_memory: bool, save: bool = True
+) -> Assistant:
+    if sum((bool(name), continue_, new)) > 1:
+        raise InputError("--thread, --continue and --new exclude each other", "give one of them")
+    existing = _find_thread(run, name, continue_)
+    if continue_ and existing is None:
+        run.terminal.notice("there is no earlier thread: this is the first")
+    workspace = run.workspace
+    return Assistant(
+        workspace.store,
+        workspace.model,
+        workspace.embedder,
+        run.config,
+        run.clock,
+        existing,
+        None if existing else name,
+        use_memory,
+        save,
+    )
+
+
+def _question(run: Run, question: str, *, keep: bool, no_stdin: bool) -> tuple[str, tuple[Attachment, ...], Trust]:
+    """Return the question, what came with it, and whose words it is: piped text is never the user's own."""
+    piped = "" if no_stdin or run.terminal.stdin.isatty() else run.terminal.read_all()
+    if question.strip():
+        attachments = (_attach(piped, keep=keep),) if piped.strip() else ()
+        return question.strip(), attachments, Trust.USER
+    if not piped.strip():
+        raise InputError("there is no question", 'memcli ask "..." or pipe one in')
+    return piped.strip(), (), Trust.DOCUMENT
+
+
+def _attach(text: str, *, keep: bool) -> Attachment:
+    data = text.encode()
+    note = f"[not kept: {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()[:16]}]"
+    return Attachment(text.strip(), text.strip() if keep else note)
+
+
+def _answer_shape(done: Done) -> dict[str, object]:
+    answer = done.answer
+    return {
+        "answer": answer.text.strip(),
+        "thread": done.thread.id if done.thread else None,
+        "message_id": done.message_id,
+        "recalled": done.prepared.recalled,
+        "tokens": {
+            "context": done.prepared.ledger.total,
+            "evaluated": answer.evaluated,
+            "generated": answer.generated,
+        },
+        "seconds": {"first_token": round(answer.first_token, 4), "total": round(answer.total, 4)},
+    }

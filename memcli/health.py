@@ -1,0 +1,102 @@
+"""What `doctor` finds: facts about this installation, and what is wrong with it. It looks and never mends."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from memcli import __version__
+from memcli.errors import MemcliError
+from memcli.store import health as store_health
+from memcli.store import index, memories, messages
+from memcli.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report. `exit_status` is not 0 where something is wrong."""
+
+    topic: str
+    detail: str
+    exit_status: int = 0
+    hint: str = ""
+
+
+def examine(workspace: Workspace) -> Iterator[Finding]:
+    """Yield findings as they are made: programs, store, embedder, model, processor."""
+    yield Finding("memcli", f"{__version__}, Python {platform.python_version()}, {platform.platform()}")
+    yield Finding("libraries", _versions())
+    yield Finding("config", f"{workspace.config.path}" + ("" if workspace.config.path.exists() else " (not there)"))
+    yield Finding("log", str(workspace.paths.log))
+    for look in (_store, _embedder, _model, _processor):
+        yield from _guarded(look, workspace)
+
+
+def _guarded(look: Callable[[Workspace], Iterator[Finding]], workspace: Workspace) -> Iterator[Finding]:
+    try:
+        yield from look(workspace)
+    except MemcliError as error:
+        yield Finding(look.__name__.lstrip("_"), error.message, error.exit_status, error.hint)
+
+
+def _versions() -> str:
+    names = ("llama-cpp-python", "apsw-sqlite3mc", "sqlite-vec", "sentence-transformers")
+    return ", ".join(f"{name} {_version(name)}" for name in names)
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _store(workspace: Workspace) -> Iterator[Finding]:
+    path = workspace.store_path
+    if not path.exists():
+        yield Finding("store", f"{path} (not there yet; it is made when something is to be stored)")
+        return
+    store = workspace.store
+    mode = stat.S_IMODE(path.stat().st_mode)
+    size = path.stat().st_size / 1e6
+    counts = f"{memories.count(store)} memories, {messages.count(store)} messages"
+    yield Finding("store", f"{path}, {size:.1f} MB, {counts}")
+    if mode & 0o077:
+        yield Finding("store mode", f"{mode:04o}: others can read it", 1, f"chmod 600 '{path}'")
+    problems = store_health.check(store)
+    for problem in problems:
+        yield Finding("store health", problem, 5, "copy the file before you do anything else with it")
+    if not problems:
+        yield Finding("store health", "no damage found")
+
+
+def _embedder(workspace: Workspace) -> Iterator[Finding]:
+    embedder = workspace.embedder
+    if embedder is None:
+        yield Finding("embedder", "none: search goes by words only", 4, "pip install 'memcli[starter]'")
+    else:
+        embedder.embed(["a sentence that must not crash the embedder"])
+        yield Finding("embedder", f"{embedder.identity}, {type(embedder).__name__}")
+    if workspace.store_path.exists():
+        missing = index.missing(workspace.store)
+        held = index.identity(workspace.store) or "none yet"
+        yield Finding("vectors", f"made by {held}" + (f"; {missing} pieces have none" if missing else ""))
+
+
+def _model(workspace: Workspace) -> Iterator[Finding]:
+    from memcli.inference import catalog, offload
+
+    found = catalog.find(workspace.config.text("model"), workspace.paths)
+    yield Finding("model", f"{found.name}, {found.origin}, {found.size / 1e6:.0f} MB, {found.path}")
+    probe = offload.best_rung(found.path, paths=workspace.paths, log=workspace.paths.log)
+    yield Finding("rung", f"{probe.rung.name}: {probe.why}")
+
+
+def _processor(workspace: Workspace) -> Iterator[Finding]:
+    from memcli.inference import offload
+
+    for topic, detail in offload.facts().items():
+        yield Finding(topic, detail)

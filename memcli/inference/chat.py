@@ -1,0 +1,289 @@
+"""The chat model: one conversation's KV state in llama.cpp, evaluated append-only, answered token by token.
+
+Invariants: the ids noted as evaluated are exactly those that the KV cache holds, whatever ends a call; only tokens
+that differ from them are evaluated again; every stream, also a stopped or an abandoned one, leaves an Answer.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import os
+import time
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from memcli.errors import InputError, ModelError
+from memcli.inference.backend import Context, LoadedModel, default_threads, new_context
+from memcli.inference.offload import LADDER, Rung
+from memcli.inference.template import Template
+from memcli.inference.tokens import ModelVocabulary, encode
+from memcli.types import Answer, Prompt, Sampling, Turn
+
+DEFAULT_WINDOW = 4096
+BATCH = 512  # tokens per llama_decode
+FINGERPRINT_SAMPLE = 1 << 20  # bytes read at either end of the file
+RANDOM_SEED = 0xFFFFFFFF  # LLAMA_DEFAULT_SEED
+
+
+class _Stopped(Exception):  # noqa: N818 (an answer, not an error)
+    """`stop` was called while tokens were being evaluated."""
+
+
+class _Evaluated:
+    """Sequence 0 of a context: `ids` are the tokens whose keys and values it holds, in order."""
+
+    def __init__(self, context: Context) -> None:
+        self.ids: list[int] = []
+        self._context = context
+        self._library = context.library
+
+    def keep_common(self, ids: Sequence[int]) -> int:
+        """Drop what is not a prefix of `ids` and return how many stay: never all, as only a decode gives logits."""
+        common = 0
+        for held, wanted in zip(self.ids, ids[:-1], strict=False):
+            if held != wanted:
+                break
+            common += 1
+        if common < len(self.ids):
+            if self._library.llama_memory_seq_rm(self._context.memory, 0, common, -1):
+                del self.ids[common:]
+            else:  # a recurrent state cannot go back
+                self.clear()
+        return len(self.ids)
+
+    def add(self, ids: Sequence[int]) -> None:
+        """Evaluate `ids` (at most BATCH) after what is held. Raises _Stopped, ModelError, KeyboardInterrupt."""
+        result: int | None = None
+        try:
+            result = self._context.decode_tokens(ids)
+        finally:
+            self._settle(ids, failed=result != 0)
+        if result == 2:
+            raise _Stopped
+        if result == 1:
+            raise ModelError("the model's window is full", "a larger --context-size makes it longer")
+        if result != 0:
+            raise ModelError(f"llama.cpp could not evaluate the text (llama_decode: {result})")
+
+    def clear(self) -> None:
+        self._library.llama_memory_clear(self._context.memory, True)
+        self.ids.clear()
+
+    def _settle(self, added: Sequence[int], *, failed: bool) -> None:
+        """Note what the cache really holds: a call that was aborted may have evaluated some of `added`, or none."""
+        if failed and self._context.model.is_recurrent:
+            self.clear()  # its state may be half of one token and half of the next
+            return
+        held = self._library.llama_memory_seq_pos_max(self._context.memory, 0) + 1
+        self.ids += added
+        del self.ids[held:]
+
+
+@dataclass
+class _Run:
+    """One generation while it runs."""
+
+    limit: int
+    started: float = field(default_factory=time.perf_counter)
+    first_token: float | None = None
+    evaluated: int = 0
+    ids: list[int] = field(default_factory=list)
+    text: str = ""
+    stopped: bool = False
+    full: bool = False
+
+    def answer(self) -> Answer:
+        total = time.perf_counter() - self.started
+        return Answer(
+            text=self.text.strip(),
+            ids=tuple(self.ids),
+            evaluated=self.evaluated,
+            generated=len(self.ids),
+            first_token=total if self.first_token is None else self.first_token,
+            total=total,
+            stopped=self.stopped,
+            full=self.full,
+        )
+
+
+class LlamaChat:
+    """A GGUF chat model in llama.cpp; implements types.ChatModel."""
+
+    def __init__(self, model: LoadedModel, context: Context, *, window: int) -> None:
+        self._model = model
+        self._context = context
+        self._evaluated = _Evaluated(context)
+        self._vocabulary = ModelVocabulary(model)
+        source = model.meta("tokenizer.chat_template")
+        self._template = Template(source, bos=_spelling(model, "bos"), eos=_spelling(model, "eos"))
+        self._answer: Answer | None = None
+        self._running: Generator[str, None, None] | None = None
+        self.window = window
+        self.parameters = model.n_params
+        self.name = model.meta("general.name") or model.path.stem
+        self.fingerprint = fingerprint(model.path, source or "")
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        *,
+        context_size: int | None = None,
+        gpu_layers: int | None = None,
+        threads: int | None = None,
+        rung: Rung = LADDER[0],
+        log: Path | None = None,
+    ) -> LlamaChat:
+        """Load the model file on `rung` of the offload ladder; None leaves a choice to it. Raises ModelError.
+
+        The window is what the model was trained for, at most `context_size` tokens.
+        """
+        layers = rung.gpu_layers if gpu_layers is None else gpu_layers
+        model = LoadedModel.load(path, gpu_layers=layers, extra_buffers=rung.extra_buffers, log=log)
+        library = model.library
+        window = min(context_size or DEFAULT_WINDOW, model.n_ctx_train or DEFAULT_WINDOW)
+        flash = library.LLAMA_FLASH_ATTN_TYPE_AUTO if layers else library.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        count = threads or default_threads()
+        try:
+            context = new_context(
+                model,
+                n_ctx=window,
+                n_batch=BATCH,
+                n_ubatch=BATCH,
+                n_threads=count,
+                n_threads_batch=count,
+                flash_attn_type=flash,  # on a CPU it halves the speed at depth 3500
+            )
+        except ModelError:
+            model.close()
+            raise
+        return cls(model, context, window=window)
+
+    def render(self, turns: Sequence[Turn], *, today: str) -> Prompt:
+        """Render `turns` with the model's own template, opened for an answer. Raises ModelError."""
+        rendered = self._template.render(turns, today=today)
+        ids, owners = encode(rendered.spans, self._vocabulary)
+        counts = Counter(owners)
+        segments = [replace(segment, tokens=counts[index]) for index, segment in enumerate(rendered.segments)]
+        return Prompt(tuple(ids), tuple(segments), "".join(segment.text for segment in segments))
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> Iterator[str]:
+        """Evaluate what is new in `prompt` and yield the answer's text as it is drawn.
+
+        Raises InputError where the prompt leaves no room for an answer, ModelError where llama.cpp fails.
+        """
+        length = len(prompt.ids)
+        if length == 0:
+            raise InputError("there is nothing to answer: the context is empty")
+        if length >= self.window:
+            hint = "a larger --context-size makes room, where the model was trained for it"
+            raise InputError(f"the context has {length} tokens, the model's window only {self.window}", hint)
+        if self._running is not None:
+            self._running.close()  # an older stream must not sample from new logits
+        room = self.window - length
+        run = _Run(limit=room if sampling.max_tokens is None else min(room, sampling.max_tokens))
+        self._context.resume()
+        self._answer = replace(run.answer(), stopped=True)  # stands if the stream is closed before it begins
+        self._running = self._generate(prompt.ids, sampling, run)
+        return self._running
+
+    @property
+    def answer(self) -> Answer:
+        """The last generation. Raises ModelError before one has ended."""
+        if self._answer is None:
+            raise ModelError("no answer has been generated yet")
+        return self._answer
+
+    def stop(self) -> None:
+        """End a running stream within one step of its computation; safe from threads and signal handlers."""
+        self._context.abort()
+
+    def close(self) -> None:
+        """Free the context and the weights. Closing twice is harmless."""
+        self._model.close()
+
+    def _generate(self, ids: tuple[int, ...], sampling: Sampling, run: _Run) -> Generator[str, None, None]:
+        text = codecs.getincrementaldecoder("utf-8")("replace")  # keeps back the bytes of an unfinished character
+        try:
+            self._evaluate(ids, run)
+            for token in self._draw(sampling, run):
+                piece = text.decode(self._model.piece(token, special=False))
+                if piece:
+                    run.text += piece
+                    yield piece
+        except _Stopped:
+            run.stopped = True
+        except (GeneratorExit, KeyboardInterrupt):
+            run.stopped = True
+            raise
+        finally:
+            self._answer = run.answer()
+
+    def _evaluate(self, ids: tuple[int, ...], run: _Run) -> None:
+        for start in range(self._evaluated.keep_common(ids), len(ids), BATCH):
+            piece = ids[start : start + BATCH]
+            run.evaluated += len(piece)
+            self._evaluated.add(piece)
+
+    def _draw(self, sampling: Sampling, run: _Run) -> Iterator[int]:
+        """Yield sampled tokens up to the model's end of generation. Each is evaluated only when another is wanted."""
+        library = self._model.library
+        with _sampler(library, sampling) as chain:
+            while True:
+                token = int(library.llama_sampler_sample(chain, self._context.handle, -1))
+                if run.first_token is None:
+                    run.first_token = time.perf_counter() - run.started
+                if library.llama_vocab_is_eog(self._model.vocab, token):
+                    return
+                run.ids.append(token)
+                yield token
+                if self._context.aborted:
+                    raise _Stopped
+                if len(run.ids) >= run.limit:
+                    run.full = True
+                    return
+                self._evaluated.add((token,))
+
+
+@contextmanager
+def _sampler(library: Any, sampling: Sampling) -> Iterator[Any]:
+    """Yield a chain of llama.cpp's samplers and free it. The cheap cut comes first: sorting a vocabulary is slow."""
+    chain = library.llama_sampler_chain_init(library.llama_sampler_chain_default_params())
+    if sampling.temperature <= 0:
+        parts = [library.llama_sampler_init_greedy()]
+    else:
+        seed = RANDOM_SEED if sampling.seed is None else sampling.seed % RANDOM_SEED
+        parts = [
+            library.llama_sampler_init_min_p(sampling.min_p, 1),
+            library.llama_sampler_init_top_p(sampling.top_p, 1),
+            library.llama_sampler_init_temp(sampling.temperature),
+            library.llama_sampler_init_dist(seed),
+        ]
+    for part in parts:
+        library.llama_sampler_chain_add(chain, part)  # the chain owns and frees it
+    try:
+        yield chain
+    finally:
+        library.llama_sampler_free(chain)
+
+
+def _spelling(model: LoadedModel, which: str) -> str:
+    """Return how the model's "bos" or "eos" token is written, "" where it has none."""
+    token = int(getattr(model.library, f"llama_vocab_{which}")(model.vocab))
+    return model.piece(token).decode("utf-8", "replace") if token >= 0 else ""
+
+
+def fingerprint(path: Path, template: str) -> str:
+    """Return a short hash that tells models apart; two reads of a megabyte instead of the whole file."""
+    digest = hashlib.sha256(template.encode("utf-8", "replace"))
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        digest.update(f"{size}:".encode() + file.read(FINGERPRINT_SAMPLE))
+        file.seek(max(0, size - FINGERPRINT_SAMPLE))
+        digest.update(file.read(FINGERPRINT_SAMPLE))
+    return digest.hexdigest()[:16]

@@ -1,0 +1,224 @@
+"""Injection: what the model sees for one turn, as labelled segments whose tokens are counted exactly.
+
+    system prompt, date, core memory, rules   frozen when a thread's prefix starts
+    messages, each with the notes it came with  append-only
+    notes + the new message                     at the end
+
+Invariants: a thread's next prompt is the last one plus something at the end, until its oldest messages are evicted;
+stored text never leaves the one line it is quoted on, so it cannot pose as the question; nothing is cut without a word
+in the ledger.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from memcli.errors import InputError
+from memcli.memory.recall import Choice
+from memcli.memory.timeline import day
+from memcli.types import CoreBlock, Hit, Ledger, Memory, Message, Prompt, Recalled, Role, Segment, Trust, Turn
+
+NOTE_CHARS = 400  # a note is a reminder: the best chunk of a longer text is quoted
+RULE_CHARS = 2000  # all standing instructions together, before the newest are preferred
+CORE_CHARS = 2000  # per block; longer blocks are refused when they are written
+
+HEADER = "Notes from earlier conversations:\n"
+FOOTER = "\nQuestion: "
+
+Render = Callable[[Sequence[Turn]], Prompt]
+
+
+# --- the system side ------------------------------------------------------------------------------------------------
+
+
+def system_side(prompt: str, today: str, blocks: Iterable[CoreBlock], rules: Iterable[Memory]) -> tuple[Segment, ...]:
+    """Return the segments that begin every prompt of a thread: stable first."""
+    parts = [Segment("system", "system_prompt", prompt.strip()), Segment("system", "date", f"\nToday is {today}.")]
+    parts += [Segment("core", f"core:{b.label}", f"\n{b.label}: {_one_line(b.text)}") for b in blocks if b.text.strip()]
+    room = RULE_CHARS
+    kept: list[Segment] = []
+    for rule in sorted(rules, key=lambda m: (m.created_at, m.id), reverse=True):
+        line = f"\nThe user wants: {_one_line(rule.text)}"
+        room -= len(line)
+        if room >= 0:
+            kept.append(Segment("procedural", rule.id, line))
+    return (*parts, *reversed(kept))
+
+
+def freeze(side: Iterable[Segment]) -> str:
+    """Return the system side as the JSON text that a thread keeps."""
+    return json.dumps([[s.label, s.origin, s.text] for s in side], ensure_ascii=False)
+
+
+def thaw(text: str) -> tuple[Segment, ...]:
+    """Return the system side that `freeze` wrote."""
+    return tuple(Segment(label, origin, body) for label, origin, body in json.loads(text))
+
+
+def changes(frozen: Iterable[Segment], told: Iterable[Recalled], current: Iterable[Segment]) -> list[Recalled]:
+    """Return what has changed on the system side since the prefix started and was not yet told in the thread."""
+    known = {s.origin: s.text.strip() for s in frozen}
+    known.update({r.item_id: r.line for r in told})
+    return [
+        Recalled(s.origin, s.label, s.text.strip(), 0.0, {}) for s in current if known.get(s.origin) != s.text.strip()
+    ]
+
+
+# --- notes and turns ------------------------------------------------------------------------------------------------
+
+
+def note(hit: Hit) -> Recalled:
+    """Return a hit as the line that the model reads: date, speaker, and the text on one line."""
+    item = hit.item
+    text = item.text if len(item.text) <= NOTE_CHARS else item.excerpt or item.text
+    text = _one_line(text)
+    if len(text) > NOTE_CHARS:
+        text = text[: NOTE_CHARS - 1].rstrip() + "…"
+    when = item.valid_from or day(item.created_at)
+    speaker = {Trust.USER: "I said: ", Trust.ASSISTANT: "you said: "}.get(item.trust, "a document says: ")
+    said = f"{item.name} said: " if item.name else speaker if item.kind == "message" else ""
+    return Recalled(item.id, item.kind, f"{when}: {said}{text}", hit.score, hit.why)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def document(text: str) -> str:
+    """Return attached text between fences that it cannot close, labelled as data."""
+    longest = max((len(run) for run in _backticks(text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"Attached document:\n{fence}\n{text.rstrip()}\n{fence}"
+
+
+def _backticks(text: str) -> list[str]:
+    import re
+
+    return re.findall(r"`+", text)
+
+
+def message_turn(message: Message, notes: Sequence[Recalled], fingerprint: str) -> Turn:
+    """Return a stored message as it stands in the window, with the notes that were placed before it."""
+    if message.role is Role.USER and message.trust is not Trust.DOCUMENT:
+        return user_turn(message.content, notes, origin=message.id)
+    label = "document" if message.trust is Trust.DOCUMENT else "message"
+    ids = message.tokens if message.model == fingerprint else ()
+    return Turn(message.role, (Segment(label, message.id, message.content),), ids)
+
+
+def user_turn(text: str, notes: Sequence[Recalled], *, origin: str) -> Turn:
+    """Return a user message behind its notes; without notes it stands alone."""
+    own = Segment("message", origin, text.strip())
+    if not notes:
+        return Turn(Role.USER, (own,))
+    lines = tuple(_noted(n) for n in notes)
+    return Turn(Role.USER, (Segment("notes", "", HEADER), *lines, Segment("notes", "", FOOTER), own))
+
+
+def _noted(n: Recalled) -> Segment:
+    told = n.kind in ("system", "core", "procedural") and not n.why
+    label, reason = (n.kind, "changed since the thread's prefix") if told else ("recall", explain(n.why))
+    return Segment(label, n.item_id, f"- {n.line}\n", score=None if told else n.score, reason=reason)
+
+
+def explain(why: Mapping[str, float]) -> str:
+    """Return contributions in words, largest first."""
+    ordered = sorted(why.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{name} {value:.2f}" for name, value in ordered if abs(value) >= 0.005)
+
+
+# --- fitting --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Everything that wants to stand in the window for one turn, before the budget has spoken."""
+
+    side: tuple[Segment, ...]
+    fresh_side: tuple[Segment, ...]  # what the system side becomes when a new prefix starts
+    history: tuple[tuple[Message, tuple[Recalled, ...]], ...]
+    told: tuple[Recalled, ...]  # changes of the system side, told with this message
+    notes: tuple[Recalled, ...]
+    documents: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What goes in: the prompt, its ledger, the notes that fitted, and where the window now starts."""
+
+    prompt: Prompt
+    ledger: Ledger
+    side: tuple[Segment, ...]
+    notes: tuple[Recalled, ...]
+    first: str | None  # id of the oldest message in the window
+    evicted: tuple[str, ...] = ()
+
+
+def fit(draft: Draft, render: Render, *, window: int, reserved: int, fingerprint: str) -> Plan:
+    """Make `draft` fit: evict the oldest messages in one block, then leave out the weakest notes.
+
+    Raises InputError where the new message alone does not fit.
+    """
+    dropped: list[Segment] = []
+    prompt = render(_turns(draft, fingerprint))
+    if len(prompt.ids) + reserved > window and draft.history:
+        draft, gone = _evict(draft, prompt, target=window // 2)
+        dropped += gone
+        prompt = render(_turns(draft, fingerprint))
+    while len(prompt.ids) + reserved > window and draft.notes:
+        weakest = draft.notes[-1]
+        dropped.append(replace(_noted(weakest), reason="did not fit"))
+        draft = replace(draft, notes=draft.notes[:-1])
+        prompt = render(_turns(draft, fingerprint))
+    if len(prompt.ids) + reserved > window and draft.history:
+        dropped += [_gone(message, 0) for message, _ in draft.history]
+        draft = replace(draft, history=())
+        prompt = render(_turns(draft, fingerprint))
+    if len(prompt.ids) + reserved > window:
+        raise InputError(
+            f"the message needs {len(prompt.ids)} tokens; the window of {window} has room for {window - reserved}",
+            "shorten it, or give the window more tokens with --context-size",
+        )
+    ledger = Ledger(window, reserved, prompt.segments, tuple(dropped))
+    evicted = tuple(s.origin for s in dropped if s.label in {"message", "document"})
+    first = draft.history[0][0].id if draft.history else None
+    return Plan(prompt, ledger, draft.side, (*draft.told, *draft.notes), first, evicted)
+
+
+def _turns(draft: Draft, fingerprint: str) -> list[Turn]:
+    turns = [Turn(Role.SYSTEM, draft.side)] if draft.side else []
+    turns += [message_turn(message, notes, fingerprint) for message, notes in draft.history]
+    turns += [Turn(Role.USER, (Segment("document", "stdin", text),)) for text in draft.documents]
+    turns.append(user_turn(draft.text, (*draft.told, *draft.notes), origin="new"))
+    return turns
+
+
+def _evict(draft: Draft, prompt: Prompt, *, target: int) -> tuple[Draft, list[Segment]]:
+    """Drop whole turns from the front until the prompt is down to about `target` tokens."""
+    size: dict[str, int] = {}
+    for segment in prompt.segments:
+        size[segment.origin] = size.get(segment.origin, 0) + segment.tokens
+    total, cut = len(prompt.ids), 0
+    while cut < len(draft.history) and total > target:
+        message, notes = draft.history[cut]
+        total -= size.get(message.id, 0) + sum(size.get(n.item_id, 0) for n in notes)
+        cut += 1
+    while cut < len(draft.history) and draft.history[cut][0].role is not Role.USER:
+        cut += 1  # an answer does not stay without its question
+    gone = [_gone(message, size.get(message.id, 0)) for message, _ in draft.history[:cut]]
+    return replace(draft, side=draft.fresh_side, told=(), history=draft.history[cut:]), gone
+
+
+def _gone(message: Message, tokens: int) -> Segment:
+    label = "document" if message.trust is Trust.DOCUMENT else "message"
+    return Segment(label, message.id, message.content, tokens, None, "evicted: the window is full")
+
+
+def left_out(choice: Choice) -> tuple[Segment, ...]:
+    """Return what recall found and did not choose, for the ledger's list of what was cut."""
+    return tuple(
+        Segment("recall", hit.item.id, f"- {note(hit).line}\n", 0, hit.score, reason) for hit, reason in choice.left
+    )

@@ -1,0 +1,99 @@
+"""Keep a statement that the user asked to keep: verbatim, with a kind, read back before it is confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from memcli.errors import InputError, StoreDamaged
+from memcli.memory import indexing
+from memcli.memory.form import classify
+from memcli.store import core, memories, operations
+from memcli.store.database import Store
+from memcli.types import CoreBlock, Embedder, Kind, Memory, Owner, Source, Trust
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A memory as the store gave it back; `known` when it was there before."""
+
+    memory: Memory
+    known: bool
+
+
+def remember(
+    store: Store,
+    texts: Sequence[str],
+    *,
+    embedder: Embedder | None,
+    now: str,
+    kind: Kind | None = None,
+    tags: Sequence[str] = (),
+    expires_at: str | None = None,
+    sources: Sequence[Source] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Kept]:
+    """Store each text as one memory, all in one transaction. An exact repeat gives the existing memory.
+
+    Raises InputError for a text without a visible character.
+    """
+    texts = [_checked(text) for text in texts]
+    known = {text: memories.find_exact(store, text) for text in texts}
+    new = [text for text in dict.fromkeys(texts) if known[text] is None]
+    ready = dict(zip(new, indexing.prepare(new, embedder, progress), strict=True))
+    kept: list[Kept] = []
+    with store.atomic():
+        for text in texts:
+            existing = memories.find_exact(store, text)  # again: another process may have been quicker
+            if existing is None:
+                memory = memories.add(
+                    store,
+                    kind=kind or classify(text),
+                    text=text,
+                    trust=Trust.USER,
+                    now=now,
+                    tags=tags,
+                    expires_at=expires_at,
+                    sources=sources,
+                )
+                indexed = ready.get(text) or indexing.prepare([text], embedder)[0]
+                indexing.put(store, Owner.MEMORY, memory.id, indexed, embedder)
+            kept.append(Kept(existing or memory, existing is not None))
+        fresh = [k.memory.id for k in kept if not k.known]
+        if fresh:
+            operations.record(store, action="add", actor="remember", items=fresh, now=now)
+    return [Kept(_read_back(store, k.memory), k.known) for k in kept]
+
+
+def _checked(text: str) -> str:
+    text = text.strip()
+    if not any(char.isprintable() and not char.isspace() for char in text):
+        raise InputError("there is nothing to remember", "give a text, or pipe one in")
+    return text
+
+
+def _read_back(store: Store, memory: Memory) -> Memory:
+    stored = memories.get(store, memory.id)
+    if stored.text != memory.text:
+        raise StoreDamaged(f"memory {memory.id} reads back differently from what was written", "run 'memcli doctor'")
+    return stored
+
+
+def set_core(store: Store, label: str, text: str, *, now: str, limit: int, append: bool = False) -> CoreBlock:
+    """Write a core block. Raises InputError where the text is longer than `limit` characters or the label unusable."""
+    label = label.strip()
+    if not label or len(label) > 40 or not label.replace("-", "").replace("_", "").isalnum():
+        raise InputError(f"{label!r} cannot be a label", "use letters, digits, - and _, at most 40")
+    text = _checked(text)
+    with store.atomic():
+        before = core.get(store, label)
+        if append and before:
+            text = f"{before.text}\n{text}"
+        if len(text) > limit:
+            raise InputError(
+                f"core block {label} would have {len(text)} characters; at most {limit} fit",
+                "core memory is always in the context: keep it short, or use 'memcli remember'",
+            )
+        core.put(store, label, text, now)
+        operations.record(store, action="core", actor="user", items=[f"core:{label}"], now=now)
+    return CoreBlock(label, text, now)

@@ -1,0 +1,107 @@
+"""Make candidates of measured items: a fixed number of queries, however many items there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from memcli.store.database import Store, listed
+from memcli.store.filters import MESSAGE
+from memcli.store.memories import tags_of
+from memcli.types import Candidate, Owner, Trust
+
+Key = tuple[Owner, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the index says of an item: -bm25() and cosine of its best chunks, and the chunk to show."""
+
+    words: float
+    cosine: float
+    excerpt: str
+
+
+def hydrate(store: Store, measured: Mapping[Key, Measured]) -> dict[Key, Candidate]:
+    """Return a candidate for each key; items that are gone are left out."""
+    return {**_messages(store, measured), **_memories(store, measured)}
+
+
+def _messages(store: Store, measured: Mapping[Key, Measured]) -> dict[Key, Candidate]:
+    sql = """
+        SELECT id, content, created_at, trust, thread_id, seq, name, external_id
+        FROM messages WHERE id IN (SELECT value FROM json_each(?))
+    """
+    items = {}
+    for id_, text, created_at, trust, thread_id, seq, name, external_id in store.rows(
+        sql, (_ids(measured, Owner.MESSAGE),)
+    ):
+        found = measured[Owner.MESSAGE, id_]
+        items[Owner.MESSAGE, id_] = Candidate(
+            id=id_,
+            kind=MESSAGE,
+            text=text,
+            created_at=created_at,
+            trust=Trust(trust),
+            words=found.words,
+            cosine=found.cosine,
+            excerpt=found.excerpt,
+            thread_id=thread_id,
+            seq=seq,
+            name=name,
+            external_id=external_id,
+            refs=(external_id or id_,),
+        )
+    return items
+
+
+def _memories(store: Store, measured: Mapping[Key, Measured]) -> dict[Key, Candidate]:
+    sql = """
+        SELECT id, kind, text, created_at, trust, valid_from, valid_to, retired_at, superseded_by
+        FROM memories WHERE id IN (SELECT value FROM json_each(?))
+    """
+    wanted = _ids(measured, Owner.MEMORY)
+    refs, threads = _sources(store, wanted)
+    tags = tags_of(store, [id_ for owner, id_ in measured if owner is Owner.MEMORY])
+    items = {}
+    for id_, kind, text, created_at, trust, valid_from, valid_to, retired_at, superseded_by in store.rows(
+        sql, (wanted,)
+    ):
+        found = measured[Owner.MEMORY, id_]
+        items[Owner.MEMORY, id_] = Candidate(
+            id=id_,
+            kind=kind,
+            text=text,
+            created_at=created_at,
+            trust=Trust(trust),
+            words=found.words,
+            cosine=found.cosine,
+            excerpt=found.excerpt,
+            thread_id=threads.get(id_),
+            valid_from=valid_from,
+            valid_to=valid_to,
+            retired_at=retired_at,
+            superseded_by=superseded_by,
+            tags=tags.get(id_, ()),
+            refs=refs.get(id_, ()),
+        )
+    return items
+
+
+def _sources(store: Store, wanted: str) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+    """Return for each memory the messages it came from, as they are referred to, and the first one's thread."""
+    sql = """
+        SELECT DISTINCT s.memory_id, coalesce(m.external_id, m.id), m.thread_id, m.seq
+        FROM memory_sources AS s JOIN messages AS m ON m.id = s.message_id
+        WHERE s.memory_id IN (SELECT value FROM json_each(?)) ORDER BY s.memory_id, m.seq
+    """
+    refs: dict[str, tuple[str, ...]] = {}
+    threads: dict[str, str] = {}
+    for memory_id, ref, thread_id, _ in store.rows(sql, (wanted,)):
+        refs[memory_id] = (*refs.get(memory_id, ()), ref)
+        threads.setdefault(memory_id, thread_id)
+    return refs, threads
+
+
+def _ids(measured: Mapping[Key, Measured], owner: Owner) -> str:
+    return listed(id_ for kind, id_ in measured if kind is owner)

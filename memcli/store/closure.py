@@ -1,0 +1,147 @@
+"""What a forgetting takes along: an item's versions, its sources, what was derived from them. Nothing is deleted here.
+
+Invariant: a memory is taken only with a reason (named, a version of a named one, or derived from nothing but messages
+that go); other memories from the same messages are listed in `kept`, so that nothing goes or stays in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from memcli.store import ids
+from memcli.store.database import Store, listed
+from memcli.types import Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """What goes, by id (core blocks by label), and which memories stay with their provenance cut."""
+
+    messages: tuple[str, ...] = ()
+    memories: tuple[str, ...] = ()
+    threads: tuple[str, ...] = ()
+    core: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        return not (self.messages or self.memories or self.threads or self.core)
+
+
+def closure_of(store: Store, ids_: Iterable[str], *, cascade: bool = False) -> Closure:
+    """Return what goes with these items, each given by its id or a prefix. Raises NothingFound, AmbiguousId."""
+    found = [ids.resolve(store, id_) for id_ in ids_]
+    memories = _versions(store, {id_ for owner, id_ in found if owner is Owner.MEMORY})
+    messages = {id_ for owner, id_ in found if owner is Owner.MESSAGE}
+    return _closure(store, messages, memories, cascade=cascade)
+
+
+def closure_of_thread(store: Store, thread_id: str, *, cascade: bool = False) -> Closure:
+    """Return what goes with a whole thread."""
+    messages = _ids(store, "SELECT id FROM messages WHERE thread_id = ?", thread_id)
+    return _closure(store, messages, set(), threads={thread_id}, cascade=cascade)
+
+
+def closure_matching(store: Store, text: str, *, cascade: bool = False) -> Closure:
+    """Return what goes with everything that contains `text` literally, ignoring case."""
+    needle = text.casefold()
+    if not needle:
+        return Closure()
+
+    def holders(sql: str) -> set[str]:
+        return {id_ for id_, held in store.rows(sql) if needle in held.casefold()}
+
+    return _closure(
+        store,
+        holders("SELECT id, content FROM messages"),
+        _versions(store, holders("SELECT id, text FROM memories")),
+        core=holders("SELECT label, text FROM core_blocks"),
+        cascade=cascade,
+    )
+
+
+def closure_before(store: Store, when: str, *, cascade: bool = False) -> Closure:
+    """Return what goes with everything from before `when`: messages, memories, threads that end up empty.
+
+    Later versions of an old memory stay, and so does core memory: it is in force until it is changed.
+    """
+    messages = _ids(store, "SELECT id FROM messages WHERE created_at < ?", when)
+    memories = _ids(store, "SELECT id FROM memories WHERE created_at < ?", when)
+    threads = _ids(
+        store,
+        "SELECT id FROM threads AS t WHERE updated_at < ?1"
+        " AND NOT EXISTS (SELECT 1 FROM messages WHERE thread_id = t.id AND created_at >= ?1)",
+        when,
+    )
+    return _closure(store, messages, memories, threads=threads, cascade=cascade)
+
+
+def closure_all(store: Store) -> Closure:
+    """Return everything."""
+    return Closure(
+        messages=_sorted(_ids(store, "SELECT id FROM messages")),
+        memories=_sorted(_ids(store, "SELECT id FROM memories")),
+        threads=_sorted(_ids(store, "SELECT id FROM threads")),
+        core=_sorted(_ids(store, "SELECT label FROM core_blocks")),
+    )
+
+
+def _closure(
+    store: Store,
+    named: set[str],
+    memories: set[str],
+    *,
+    threads: Iterable[str] = (),
+    core: Iterable[str] = (),
+    cascade: bool,
+) -> Closure:
+    """Complete the `named` messages and the `memories` (their versions included) with what belongs to them."""
+    messages = named | _sources(store, memories)
+    if cascade:
+        memories = memories | _versions(store, _derived(store, messages))
+        kept: set[str] = set()
+    else:
+        memories = memories | _derived_only(store, named)
+        kept = (_derived(store, messages) | _versions(store, memories)) - memories
+    return Closure(_sorted(messages), _sorted(memories), _sorted(threads), _sorted(core), _sorted(kept))
+
+
+def _versions(store: Store, memories: Iterable[str]) -> set[str]:
+    """Return `memories` with all that they superseded, or that superseded them, at any remove."""
+    sql = """
+        WITH RECURSIVE version (id) AS (
+            SELECT value FROM json_each(?)
+            UNION SELECT m.superseded_by FROM version JOIN memories AS m USING (id) WHERE m.superseded_by IS NOT NULL
+            UNION SELECT m.id FROM version JOIN memories AS m ON m.superseded_by = version.id
+        ) SELECT id FROM version
+    """
+    return _ids(store, sql, listed(memories))
+
+
+def _sources(store: Store, memories: Iterable[str]) -> set[str]:
+    sql = "SELECT message_id FROM memory_sources WHERE memory_id IN (SELECT value FROM json_each(?))"
+    return _ids(store, sql, listed(memories))
+
+
+def _derived(store: Store, messages: Iterable[str]) -> set[str]:
+    """Return the memories that came from any of `messages`."""
+    sql = "SELECT memory_id FROM memory_sources WHERE message_id IN (SELECT value FROM json_each(?))"
+    return _ids(store, sql, listed(messages))
+
+
+def _derived_only(store: Store, messages: Iterable[str]) -> set[str]:
+    """Return the memories that came from `messages` and from nothing else."""
+    sql = """
+        SELECT memory_id FROM memory_sources GROUP BY memory_id
+        HAVING sum(message_id NOT IN (SELECT value FROM json_each(?))) = 0
+    """
+    return _ids(store, sql, listed(messages))
+
+
+def _ids(store: Store, sql: str, *params: str) -> set[str]:
+    return {id_ for (id_,) in store.rows(sql, params)}
+
+
+def _sorted(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(values))

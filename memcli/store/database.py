@@ -1,0 +1,274 @@
+"""The one file: open it, or make it, and run statements and transactions on it.
+
+Invariants: a file that is not a memcli store is never written; the store and its -wal and -shm are 0600; what a
+transaction wrote survives a power cut once `atomic` is left; callers see MemcliError for anything but a bug.
+
+The only clock read here is SQLite's own, for the record of which migration ran when.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import apsw
+
+from memcli import __version__
+from memcli.errors import MemcliError, NotAStore, NothingFound, StoreError, StoreLocked, StoreNewer, StoreUnwritable
+from memcli.paths import make_private
+from memcli.store import migrations
+from memcli.store.faults import Translated
+
+APPLICATION_ID = int.from_bytes(b"mcli", "big")
+_MAGIC = b"SQLite format 3\x00"
+_HEADER = 100  # bytes; https://sqlite.org/fileformat.html#the_database_header
+_NOW = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')"
+
+# fullfsync makes "written" true on macOS; secure_delete overwrites what is deleted; temp tables never reach a disk.
+_EVERY_CONNECTION = """
+    PRAGMA foreign_keys = ON;
+    PRAGMA synchronous = FULL;
+    PRAGMA fullfsync = 1;
+    PRAGMA checkpoint_fullfsync = 1;
+    PRAGMA secure_delete = ON;
+    PRAGMA temp_store = MEMORY;
+"""
+
+Params = Sequence[Any] | Mapping[str, Any]
+Row = tuple[Any, ...]
+T = TypeVar("T")
+
+
+class Store:
+    """An open store. Use it as a context manager, in one thread at a time."""
+
+    def __init__(self, path: Path, db: apsw.Connection, busy_ms: int) -> None:
+        self.path = path
+        self.db = db
+        self.busy_ms = busy_ms
+        self._depth = 0
+        self._translated = Translated(path)
+
+    @classmethod
+    def open(cls, path: Path, *, busy_ms: int = 5000, create: bool = True) -> Store:
+        """Open the store at `path`, bringing an older schema up to date; make it where there is none and `create`.
+
+        Raises NothingFound (no file, and not `create`), NotAStore, StoreNewer, StoreDamaged, StoreLocked,
+        StoreUnwritable.
+        """
+        path = Path(os.path.realpath(path.expanduser()))
+        made = _make_empty(path) if create else False
+        try:
+            _refuse_other_files(path)
+            with Translated(path):
+                store = cls(path, _connect(path, busy_ms), busy_ms)
+            store._settle()
+        except BaseException:
+            if made:
+                _remove_if_empty(path)
+            raise
+        return store
+
+    def _settle(self) -> None:
+        """Bring schema and connection into the state that everything else relies on; close on failure."""
+        try:
+            with self._translated:
+                version = self.one("PRAGMA user_version")
+                if version != (migrations.NEWEST,):
+                    _migrate(self)
+                self.patiently(lambda: self.run("PRAGMA journal_mode = WAL"))
+                self.run(_EVERY_CONNECTION)
+                _load_vectors(self.db)
+        except BaseException:
+            self.db.close(True)  # force: the first error is the one to report
+            raise
+
+    def close(self) -> None:
+        with self._translated:
+            self.db.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._translated:
+            self.db.close(error is not None)  # force, where another error is on its way: that one is to be seen
+
+    def rows(self, sql: str, params: Params = ()) -> list[Row]:
+        """Run `sql` and return all its rows; no read stays open, which would keep the WAL from being truncated."""
+        with self._translated:
+            return self.db.execute(sql, params).fetchall()
+
+    def one(self, sql: str, params: Params = ()) -> Row | None:
+        """Run `sql` and return its first row."""
+        rows = self.rows(sql, params)
+        return rows[0] if rows else None
+
+    def value(self, sql: str, params: Params = ()) -> Any:
+        """Run `sql`, which yields a row, and return that row's first column."""
+        return self.rows(sql, params)[0][0]
+
+    def run(self, sql: str, params: Params = ()) -> None:
+        """Run `sql` for its effect."""
+        self.rows(sql, params)
+
+    def run_many(self, sql: str, params: Iterable[Params]) -> None:
+        """Run `sql` once for each of `params`."""
+        with self._translated:
+            self.db.executemany(sql, params).fetchall()
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """All or nothing: a write transaction, or a savepoint inside one. Any exception, Ctrl-C too, rolls back."""
+        depth, outer = self._depth, self._depth == 0
+        try:
+            self.run("BEGIN IMMEDIATE" if outer else f"SAVEPOINT nested_{depth}")
+            self._depth = depth + 1
+            yield
+            self.run("COMMIT" if outer else f"RELEASE nested_{depth}")
+        except BaseException:
+            # SQLite rolls back by itself on a full disk; then there is nothing left to undo.
+            if self.db.in_transaction and (outer or self._depth > depth):
+                self.run("ROLLBACK" if outer else f"ROLLBACK TO nested_{depth}; RELEASE nested_{depth}")
+            raise
+        finally:
+            self._depth = depth
+
+    def patiently(self, step: Callable[[], T]) -> T:
+        """Return `step()`, tried again for the busy timeout: SQLite does not wait where waiting might deadlock."""
+        deadline = time.monotonic() + self.busy_ms / 1000
+        while True:
+            try:
+                return step()
+            except StoreLocked:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.01)
+
+
+def listed(values: Iterable[object]) -> str:
+    """Return `values` as the JSON list that ``json_each(?)`` reads: one parameter for any number of values."""
+    return json.dumps(list(values))
+
+
+def _make_empty(path: Path) -> bool:
+    """Create `path` (0600) where nothing is, and tell whether it was this call that did."""
+    try:
+        make_private(path.parent)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        os.fchmod(handle, 0o600)  # an unusual umask must not take the owner's rights
+    finally:
+        os.close(handle)
+    return True
+
+
+def _make_own(path: Path) -> None:
+    """Take others' rights from an empty file that was there; SQLite gives its companions the same mode."""
+    try:
+        path.chmod(0o600)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _remove_if_empty(path: Path) -> None:
+    """Take back a file that `_make_empty` made, unless somebody has made a store of it."""
+    if path.exists() and path.stat().st_size == 0:
+        path.unlink()
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Raise unless `path` is an empty file or a store that this program knows, without letting SQLite near it."""
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+            raise NotAStore(f"{path} is {what}, not a memcli store", "Name a file: --db FILE")
+        with path.open("rb") as file:
+            head = file.read(_HEADER)
+    except FileNotFoundError:
+        raise NothingFound(f"There is no store at {path}", "It is made by: memcli remember TEXT") from None
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    if not head:
+        return
+    if not head.startswith(_MAGIC) or int.from_bytes(head[68:72], "big") != APPLICATION_ID:
+        raise _not_a_store(path)
+    _refuse_newer(path, int.from_bytes(head[60:64], "big"))
+
+
+def _refuse_newer(path: Path, version: int) -> None:
+    if version > migrations.NEWEST:
+        raise StoreNewer(
+            f"{path} has schema {version}; this memcli {__version__} knows {migrations.NEWEST}", "Use a newer memcli"
+        )
+
+
+def _not_a_store(path: Path) -> MemcliError:
+    return NotAStore(f"{path} is not a memcli store", "Name another file: --db FILE")
+
+
+def _unwritable(path: Path, error: OSError) -> MemcliError:
+    reason = (error.strerror or "it cannot be used").lower()
+    return StoreUnwritable(
+        f"{path} cannot be used: {reason}", "Check the rights of the file and of its folder, or use --db"
+    )
+
+
+def _connect(path: Path, busy_ms: int) -> apsw.Connection:
+    # Without OPEN_CREATE: the file is there, and one that vanishes meanwhile must not come back with another mode.
+    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    db.set_busy_timeout(busy_ms)
+    if db.readonly("main"):  # SQLite falls back to reading without a word
+        db.close(True)
+        raise StoreUnwritable(f"{path} is read-only", "Check the rights of the file, or use --db")
+    return db
+
+
+def _migrate(store: Store) -> None:
+    """Apply what is missing. Several processes may do this at once: the first does it, the others find it done."""
+    # Must be said before the first write. Creation runs in rollback mode, so that a crash leaves an empty file.
+    store.run("PRAGMA auto_vacuum = INCREMENTAL")
+    with store.atomic():
+        version: int = store.value("PRAGMA user_version")
+        _refuse_newer(store.path, version)
+        if version == 0:
+            if store.value("SELECT count(*) FROM sqlite_schema"):
+                raise _not_a_store(store.path)
+            _make_own(store.path)
+            store.run(f"PRAGMA application_id = {APPLICATION_ID}")
+        for number in range(version + 1, migrations.NEWEST + 1):
+            _apply(store, number)
+
+
+def _apply(store: Store, number: int) -> None:
+    maker = f"memcli {__version__}"
+    store.run(migrations.script(number))
+    store.run(f"INSERT INTO migrations VALUES (?, ?, {_NOW}, ?)", (number, migrations.NAMES[number - 1], maker))
+    if number == 1:
+        store.run(f"INSERT INTO meta VALUES ('created_at', {_NOW}), ('created_by', ?)", (maker,))
+    store.run(f"PRAGMA user_version = {number}")
+
+
+def _load_vectors(db: apsw.Connection) -> None:
+    """Load sqlite-vec without importing its package, which would pull numpy into every command."""
+    package = importlib.util.find_spec("sqlite_vec")
+    if package is None or package.origin is None:
+        raise StoreError("The package sqlite-vec is not installed", "Run: pip install sqlite-vec")
+    db.enable_load_extension(True)
+    db.load_extension(str(Path(package.origin).with_name("vec0")))
+    db.enable_load_extension(False)

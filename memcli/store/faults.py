@@ -1,0 +1,80 @@
+"""Turn SQLite's errors into memcli's own.
+
+Invariant: what the surroundings can cause (locks, a full disk, damage, rights) leaves the store as a MemcliError with
+one clear line and a hint; what only a mistake in memcli can cause (bad SQL, a broken constraint) passes as it is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+import apsw
+
+from memcli.errors import MemcliError, StoreDamaged, StoreLocked, StoreUnwritable
+
+_Fault = tuple[type[MemcliError], str, str]
+
+_RESTORE = "Restore a backup, or run: memcli doctor"
+_RIGHTS = "Check the rights of the file and of its folder, or use --db"
+_SPACE = "Check the disk: is it full, or a quota reached?"
+
+_LOCKED: _Fault = (StoreLocked, "is in use by another process", "Wait until it is done, then try again")
+_DAMAGED: _Fault = (StoreDamaged, "is damaged", _RESTORE)
+_CLOSED: _Fault = (StoreUnwritable, "cannot be written", _RIGHTS)
+
+_FAULTS: dict[type[apsw.Error], _Fault] = {
+    apsw.BusyError: _LOCKED,
+    apsw.LockedError: _LOCKED,
+    apsw.ProtocolError: _LOCKED,
+    apsw.CorruptError: _DAMAGED,
+    apsw.NotADBError: _DAMAGED,
+    apsw.ReadOnlyError: _CLOSED,
+    apsw.CantOpenError: _CLOSED,
+    apsw.PermissionsError: _CLOSED,
+    apsw.FullError: (StoreUnwritable, "cannot grow: the disk is full", "Free some space, then try again"),
+    apsw.IOError: (StoreUnwritable, "cannot be written", _SPACE),
+}
+_UNREADABLE: _Fault = (StoreDamaged, "cannot be read", _RESTORE)
+_UNLOCKABLE: _Fault = (StoreUnwritable, "cannot be locked", "Keep the store on a local disk, with --db")
+_IO_FAULTS: dict[int, _Fault] = {
+    apsw.SQLITE_IOERR_READ: _UNREADABLE,
+    apsw.SQLITE_IOERR_SHORT_READ: _UNREADABLE,
+    apsw.SQLITE_IOERR_CORRUPTFS: _UNREADABLE,
+    apsw.SQLITE_IOERR_DATA: _UNREADABLE,
+    apsw.SQLITE_IOERR_LOCK: _UNLOCKABLE,
+    apsw.SQLITE_IOERR_RDLOCK: _UNLOCKABLE,
+    apsw.SQLITE_IOERR_SHMLOCK: _UNLOCKABLE,
+}
+
+
+def extended(error: apsw.Error) -> int:
+    """Return SQLite's extended result code, which apsw's type stubs do not declare."""
+    return int(error.extendedresult)  # type: ignore[attr-defined]
+
+
+def explain(error: apsw.Error, path: Path) -> MemcliError | None:
+    """Return what `error` means to the user of the store at `path`, or None where it means a mistake in memcli."""
+    fault = _FAULTS.get(type(error))
+    if isinstance(error, apsw.IOError):
+        fault = _IO_FAULTS.get(extended(error), fault)
+    if fault is None:
+        return None
+    kind, what, hint = fault
+    return kind(f"{path} {what}", hint)
+
+
+class Translated:
+    """Context manager, reusable and nestable: whatever passes through it leaves as `explain` says."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, apsw.Error) and (fault := explain(error, self._path)) is not None:
+            raise fault from error

@@ -1,0 +1,70 @@
+"""What `doctor` asks of a store: is every part of it sound, and do the parts agree? Nothing is changed."""
+
+from __future__ import annotations
+
+import stat
+
+import apsw
+
+from memcli.errors import StoreDamaged
+from memcli.store import index, purge, traces
+from memcli.store.database import Store
+
+
+def check(store: Store) -> list[str]:
+    """Return the store's health problems, one line each; a sound store has none."""
+    return [*_structure(store), *_full_text(store), *_vectors(store), *_owners(store), *_privacy(store)]
+
+
+def _structure(store: Store) -> list[str]:
+    try:
+        found = [text for (text,) in store.rows("PRAGMA integrity_check") if text != "ok"]
+        found += [
+            f"{table} row {row} refers to a missing row of {parent}" for table, row, parent, _ in _dangling(store)
+        ]
+    except StoreDamaged as error:
+        return [error.message]
+    return found
+
+
+def _dangling(store: Store) -> list[tuple[str, int, str, int]]:
+    return [(table, row, parent, key) for table, row, parent, key in store.rows("PRAGMA foreign_key_check")]
+
+
+def _full_text(store: Store) -> list[str]:
+    try:
+        store.run("INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('integrity-check', 1)")
+    except StoreDamaged:
+        return ["the full-text index does not agree with the chunks"]
+    return []
+
+
+def _vectors(store: Store) -> list[str]:
+    if index.identity(store) is None:
+        return []
+    try:
+        flagged = {row[0] for row in store.rows("SELECT id FROM chunks WHERE has_vector")}
+        present = {row[0] for row in store.rows("SELECT chunk_id FROM chunks_vec")}
+    except (StoreDamaged, apsw.SQLError) as error:
+        return [f"the vectors cannot be read: {error}"]
+    lost, stray = len(flagged - present), len(present - flagged)
+    problems = [f"{lost} chunks have lost their vector"] if lost else []
+    return problems + ([f"{stray} vectors belong to no chunk"] if stray else [])
+
+
+def _owners(store: Store) -> list[str]:
+    sql = """
+        SELECT count(*) FROM chunks WHERE (owner = 'message' AND owner_id NOT IN (SELECT id FROM messages))
+        OR (owner = 'memory' AND owner_id NOT IN (SELECT id FROM memories))
+    """
+    try:
+        orphans = store.value(sql)
+    except StoreDamaged as error:
+        return [error.message]
+    return [f"{orphans} chunks belong to no message or memory"] if orphans else []
+
+
+def _privacy(store: Store) -> list[str]:
+    open_files = [path for path in traces.files(store) if stat.S_IMODE(path.stat().st_mode) & 0o077]
+    problems = [f"{path} can be read by others: chmod 600" for path in open_files]
+    return problems + (["a forgetting was not cleaned up after"] if purge.unclean(store) else [])

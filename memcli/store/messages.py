@@ -1,0 +1,184 @@
+"""Messages, the recall store: every turn's text as it was said, the notes that stood before it, the formation queue.
+
+Invariant: nothing is written for a message, an item or a thread that has been forgotten meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterable, Sequence
+
+import apsw
+
+from memcli.errors import InputError, NothingFound
+from memcli.store import ids
+from memcli.store.database import Row, Store, listed
+from memcli.store.faults import extended
+from memcli.types import Message, Recalled, Role, Trust
+
+_COLUMNS = "id, seq, thread_id, role, content, trust, created_at, name, external_id, model, tokens, interrupted"
+_TOKEN = 4  # bytes: little-endian int32
+
+
+def add(
+    store: Store,
+    *,
+    thread_id: str,
+    role: Role,
+    content: str,
+    trust: Trust,
+    now: str,
+    name: str | None = None,
+    external_id: str | None = None,
+    model: str | None = None,
+    tokens: Sequence[int] = (),
+    interrupted: bool = False,
+    id: str | None = None,  # noqa: A002
+) -> Message:
+    """Store a message and return it as it was read back.
+
+    Raises NothingFound where the thread is gone, InputError where it has a message with this id or external id.
+    """
+    made = id or ids.new_id()
+    values = (made, thread_id, role, content, trust, now, name, external_id, model, _packed(tokens), int(interrupted))
+    with store.atomic():
+        try:
+            row = store.one(
+                f"INSERT INTO messages ({_COLUMNS.replace(' seq,', '')})"
+                f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}",
+                values,
+            )
+        except apsw.ConstraintError as error:
+            if extended(error) == apsw.SQLITE_CONSTRAINT_FOREIGNKEY:
+                raise NothingFound(f"There is no thread {thread_id!r}", "It may just have been forgotten") from None
+            if extended(error) == apsw.SQLITE_CONSTRAINT_UNIQUE:
+                raise InputError(f"There is a message with the id {external_id or made!r} already") from None
+            raise
+        store.run("UPDATE threads SET updated_at = max(updated_at, ?) WHERE id = ?", (now, thread_id))
+    assert row is not None
+    return _message(row)
+
+
+def get(store: Store, id: str) -> Message:  # noqa: A002
+    """Return the message with exactly this id. Raises NothingFound."""
+    row = store.one(f"SELECT {_COLUMNS} FROM messages WHERE id = ?", (id,))
+    if row is None:
+        raise NothingFound(f"There is no message {id!r}", "Messages are found by: memcli search")
+    return _message(row)
+
+
+def of_thread(store: Store, thread_id: str, from_seq: int = 0) -> list[Message]:
+    """Return the thread's messages from `from_seq` on, in order."""
+    sql = f"SELECT {_COLUMNS} FROM messages WHERE thread_id = ? AND seq >= ? ORDER BY seq"
+    return [_message(row) for row in store.rows(sql, (thread_id, from_seq))]
+
+
+def count(store: Store) -> int:
+    return int(store.value("SELECT count(*) FROM messages"))
+
+
+def next_seq(store: Store) -> int:
+    """Return a number above every message's `seq`."""
+    return int(store.value("SELECT coalesce(max(seq), 0) + 1 FROM messages"))
+
+
+def names(store: Store) -> list[str]:
+    """Return the names of all speakers, in order; one index look-up each, however many messages there are."""
+    sql = """
+        WITH RECURSIVE speakers(name) AS (
+            SELECT min(name) FROM messages WHERE name IS NOT NULL
+            UNION ALL
+            SELECT (SELECT min(name) FROM messages WHERE name > speakers.name) FROM speakers WHERE name IS NOT NULL
+        )
+        SELECT name FROM speakers WHERE name IS NOT NULL
+    """
+    return [name for (name,) in store.rows(sql)]
+
+
+def known_external(store: Store, thread_id: str) -> set[str]:
+    """Return the external ids that the thread has: what an import may skip."""
+    sql = "SELECT external_id FROM messages WHERE thread_id = ? AND external_id IS NOT NULL"
+    return {external for (external,) in store.rows(sql, (thread_id,))}
+
+
+def set_recalled(store: Store, message_id: str, notes: Sequence[Recalled]) -> None:
+    """Keep the notes that stand before the message, less those whose item has been forgotten meanwhile.
+
+    Raises NothingFound where the message itself has been.
+    """
+    with store.atomic():
+        get(store, message_id)
+        store.run("DELETE FROM recalled WHERE message_id = ?", (message_id,))
+        store.run_many(
+            "INSERT INTO recalled (message_id, position, item_id, kind, line, score, why)"
+            " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM memories WHERE id = ?3)"
+            " OR EXISTS (SELECT 1 FROM messages WHERE id = ?3)"
+            " OR EXISTS (SELECT 1 FROM core_blocks WHERE 'core:' || label = ?3) OR ?4 = 'system'",
+            [
+                (message_id, place, note.item_id, note.kind, note.line, note.score, json.dumps(note.why))
+                for place, note in enumerate(notes)
+            ],
+        )
+
+
+def recalled(store: Store, message_ids: Iterable[str]) -> dict[str, list[Recalled]]:
+    """Return the notes before each of these messages, in order; messages without any are left out."""
+    sql = """
+        SELECT message_id, item_id, kind, line, score, why FROM recalled
+        WHERE message_id IN (SELECT value FROM json_each(?)) ORDER BY message_id, position
+    """
+    notes: dict[str, list[Recalled]] = {}
+    for message_id, item_id, kind, line, score, why in store.rows(sql, (listed(message_ids),)):
+        notes.setdefault(message_id, []).append(Recalled(item_id, kind, line, score, json.loads(why)))
+    return notes
+
+
+def neighbours(store: Store, message_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Return for each message the ids of the one before and the one after it in its thread, where there are such."""
+    sql = """
+        SELECT m.id,
+            (SELECT id FROM messages WHERE thread_id = m.thread_id AND seq < m.seq ORDER BY seq DESC LIMIT 1),
+            (SELECT id FROM messages WHERE thread_id = m.thread_id AND seq > m.seq ORDER BY seq LIMIT 1)
+        FROM messages AS m WHERE m.id IN (SELECT value FROM json_each(?))
+    """
+    return {id_: [near for near in both if near] for id_, *both in store.rows(sql, (listed(message_ids),))}
+
+
+def enqueue(store: Store, message_id: str, now: str) -> None:
+    """Let the message wait for formation; once is enough, and a forgotten one does not wait."""
+    store.run(
+        "INSERT OR IGNORE INTO formation_queue (message_id, queued_at) SELECT id, ? FROM messages WHERE id = ?",
+        (now, message_id),
+    )
+
+
+def waiting(store: Store) -> int:
+    """Return how many messages wait for formation."""
+    return int(store.value("SELECT count(*) FROM formation_queue"))
+
+
+def _message(row: Row) -> Message:
+    id_, seq, thread_id, role, content, trust, created_at, name, external_id, model, tokens, interrupted = row
+    return Message(
+        id_,
+        seq,
+        thread_id,
+        Role(role),
+        content,
+        Trust(trust),
+        created_at,
+        name,
+        external_id,
+        model,
+        _unpacked(tokens),
+        bool(interrupted),
+    )
+
+
+def _packed(tokens: Sequence[int]) -> bytes:
+    return struct.pack(f"<{len(tokens)}i", *tokens)
+
+
+def _unpacked(blob: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(blob) // _TOKEN}i", blob)

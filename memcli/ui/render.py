@@ -1,0 +1,240 @@
+"""Tables for people, tab-separated lines for pipes: the same columns, decided by where stdout goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from memcli.memory.context import explain
+from memcli.memory.timeline import day
+from memcli.store.purge import Receipt
+from memcli.types import CoreBlock, Hit, Ledger, Memory, Message, Recalled, Segment, Thread
+from memcli.ui.sanitize import clean, one_line
+from memcli.ui.terminal import Terminal
+
+Short = Mapping[str, str]  # id -> the shortest prefix that names it
+Row = Sequence[str]
+
+_STYLES = {"id": "yellow", "kind": "cyan", "score": "green", "tokens": "green", "date": "dim", "why": "dim"}
+
+
+def table(terminal: Terminal, head: Row, rows: Sequence[Row]) -> None:
+    """Print rows under a heading on a terminal, and as tab-separated lines elsewhere."""
+    if not terminal.styled:
+        for row in rows:
+            terminal.out("\t".join(one_line(cell) for cell in row))
+        return
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in head:
+        number = name in ("score", "tokens", "messages", "near")
+        wide = name in ("text", "title", "why", "value")
+        grid.add_column(
+            name,
+            style=_STYLES.get(name),
+            justify="right" if number else "left",
+            overflow="fold",
+            no_wrap=not wide,
+        )
+    for row in rows:
+        grid.add_row(*(Text(clean(cell)) for cell in row))
+    terminal.console().print(grid)
+
+
+# --- memories and messages ------------------------------------------------------------------------------------------
+
+
+def memories(terminal: Terminal, records: Sequence[Memory], short: Short) -> None:
+    rows = [(short.get(m.id, m.id), str(m.kind), _period(m), _marked(m)) for m in records]
+    table(terminal, ("id", "kind", "date", "text"), rows)
+
+
+def _period(m: Memory) -> str:
+    return m.valid_from or day(m.created_at)
+
+
+def _marked(m: Memory) -> str:
+    marks = [f"#{tag}" for tag in m.tags]
+    if m.superseded_by:
+        marks.append(f"[superseded by {m.superseded_by}]")
+    elif m.retired_at:
+        marks.append(f"[retired {day(m.retired_at)}]")
+    if m.expires_at:
+        marks.append(f"[expires {day(m.expires_at)}]")
+    return " ".join([m.text, *marks])
+
+
+def hits(terminal: Terminal, found: Sequence[Hit], short: Short, *, explained: bool = False) -> None:
+    head = ("id", "score", "kind", "date", "text") + (("why",) if explained else ())
+    rows = []
+    for hit in found:
+        item = hit.item
+        date = item.valid_from or day(item.created_at)
+        said = f"{item.name}: {_excerpt(hit)}" if item.name else _excerpt(hit)
+        kind = str(item.trust) if item.kind == "message" and terminal.styled else item.kind
+        row = (short.get(item.id, item.id), f"{hit.score:.3f}", kind, date, said)
+        rows.append((*row, explain(hit.why)) if explained else row)
+    table(terminal, head, rows)
+
+
+def _excerpt(hit: Hit, limit: int = 400) -> str:
+    text = hit.item.text if len(hit.item.text) <= limit else hit.item.excerpt or hit.item.text
+    return one_line(text) if len(text) <= limit else one_line(text[:limit]) + "…"
+
+
+def memory(terminal: Terminal, record: Memory, sources: Sequence[Message]) -> None:
+    terminal.out(record.text)
+    terminal.out()
+    facts = {
+        "id": record.id,
+        "kind": str(record.kind),
+        "said by": str(record.trust),
+        "remembered": record.created_at,
+        "true from": record.valid_from,
+        "true to": record.valid_to,
+        "retired": record.retired_at,
+        "superseded by": record.superseded_by,
+        "expires": record.expires_at,
+        "tags": ", ".join(record.tags),
+    }
+    _facts(terminal, facts)
+    for source in sources:
+        terminal.out(f"from message {source.id} of {source.created_at}: {one_line(source.content)}")
+
+
+def message(terminal: Terminal, record: Message, notes: Sequence[Recalled]) -> None:
+    terminal.out(record.content)
+    terminal.out()
+    facts = {
+        "id": record.id,
+        "kind": "message",
+        "said by": record.name or str(record.trust),
+        "thread": record.thread_id,
+        "when": record.created_at,
+        "imported as": record.external_id,
+        "interrupted": "yes" if record.interrupted else "",
+    }
+    _facts(terminal, facts)
+    for n in notes:
+        terminal.out(f"with note {n.item_id}: {n.line}")
+
+
+def _facts(terminal: Terminal, facts: Mapping[str, str | None]) -> None:
+    for name, value in facts.items():
+        if value:
+            terminal.out(f"{name:14}{value}")
+
+
+# --- threads, core, settings ----------------------------------------------------------------------------------------
+
+
+def threads(terminal: Terminal, records: Sequence[Thread]) -> None:
+    rows = [(t.id, t.name or "", str(t.messages), day(t.updated_at), t.title) for t in records]
+    table(terminal, ("id", "name", "messages", "date", "title"), rows)
+
+
+def conversation(terminal: Terminal, said: Sequence[Message]) -> None:
+    for m in said:
+        terminal.out(f"{m.created_at}  {m.name or m.trust}")
+        terminal.out(f"{m.content}\n")
+
+
+def blocks(terminal: Terminal, records: Sequence[CoreBlock]) -> None:
+    table(terminal, ("label", "text"), [(b.label, b.text) for b in records])
+
+
+# --- the context ----------------------------------------------------------------------------------------------------
+
+
+def ledger(terminal: Terminal, record: Ledger) -> None:
+    """Print the window as a bar and a table of its segments, then what was cut and why."""
+    if terminal.styled:
+        _window_bar(terminal, record)
+    table(terminal, ("label", "tokens", "origin", "why", "text"), [_segment_row(s) for s in record.segments])
+    if terminal.styled:
+        free = record.window - record.reserved - record.total
+        terminal.out(f"{record.total} tokens of {record.window}; {record.reserved} kept for the answer, {free} free")
+    else:
+        terminal.out(f"total\t{record.total}\twindow {record.window}\treserved {record.reserved}\t")
+    if record.dropped:
+        terminal.out("\nnot in the context:" if terminal.styled else "", end="\n" if terminal.styled else "")
+        table(terminal, ("label", "tokens", "origin", "why", "text"), [_dropped_row(s) for s in record.dropped])
+
+
+def _segment_row(s: Segment) -> Row:
+    why = f"score {s.score:.2f}: {s.reason}" if s.score is not None else s.reason
+    return (s.label, str(s.tokens), s.origin, why, _shown(s.text))
+
+
+def _dropped_row(s: Segment) -> Row:
+    why = f"score {s.score:.2f}: {s.reason}" if s.score is not None else s.reason
+    return (f"-{s.label}", str(s.tokens) if s.tokens else "", s.origin, why, _shown(s.text))
+
+
+def _shown(text: str, limit: int = 160) -> str:
+    text = one_line(text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+_BAR_STYLES = {
+    "system": "blue",
+    "core": "magenta",
+    "procedural": "red",
+    "message": "green",
+    "recall": "yellow",
+    "notes": "yellow",
+    "document": "cyan",
+}
+
+
+def _window_bar(terminal: Terminal, record: Ledger) -> None:
+    from rich.text import Text
+
+    console = terminal.console()
+    width = min(console.width, 100)
+    bar = Text()
+    at = 0
+    for s in record.segments:
+        end = at + s.tokens
+        cells = end * width // record.window - at * width // record.window
+        bar.append("█" * cells, style=_BAR_STYLES.get(s.label, "white"))
+        at = end
+    kept = record.reserved * width // record.window
+    bar.append("·" * max(width - len(bar) - kept, 0), style="dim")
+    bar.append("░" * min(kept, width - len(bar)), style="dim")
+    console.print(bar)
+
+
+def why(terminal: Terminal, placed: Sequence[Recalled], left: Sequence[Segment]) -> None:
+    """Print what was recalled for an answer and why, then the near misses."""
+    rows = [(n.item_id, f"{n.score:.3f}", n.line, explain(n.why)) for n in placed]
+    rows += [
+        (s.origin, f"{s.score or 0:.3f}", one_line(s.text.removeprefix("- ")), f"left out: {s.reason}") for s in left
+    ]
+    table(terminal, ("id", "score", "text", "why"), rows)
+
+
+# --- forgetting -----------------------------------------------------------------------------------------------------
+
+
+def closure(terminal: Terminal, going: Sequence[str], keeping: Sequence[str]) -> None:
+    """Print what a forget would take, and what it would leave with its provenance cut."""
+    terminal.out(f"to be forgotten ({len(going)}):")
+    for line in going:
+        terminal.out(f"  {_shown(line)}")
+    if keeping:
+        terminal.out(f"kept, without the message they came from ({len(keeping)}; --cascade takes them too):")
+        for line in keeping:
+            terminal.out(f"  {_shown(line)}")
+
+
+def receipt(terminal: Terminal, record: Receipt) -> None:
+    """Print what was removed, from where, and what a search for traces of it found."""
+    rows = ", ".join(f"{count} {table_}" for table_, count in record.rows.items() if count)
+    terminal.out(f"forgotten: {rows}")
+    terminal.out(f"files cleaned: {', '.join(record.files)}")
+    terminal.out(f"traces left: {record.traces} (in these files; not in backups, exports or freed disk blocks)")
+    if record.kept_mentions:
+        terminal.out(f"the same words stand in items you keep: {', '.join(record.kept_mentions)}")

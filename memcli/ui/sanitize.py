@@ -1,0 +1,36 @@
+"""Make any text safe to print: no control codes, escape sequences or bidi overrides reach a terminal.
+
+`clean` is for people (what is unsafe disappears), `json_line` for programs (it is escaped, nothing is lost).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+# ESC and CSI/OSC/DCS sequences as ECMA-48 forms them, so that "\x1b[31mred" leaves "red" and not "[31mred".
+_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]?"
+)
+# C0 but tab and newline, DEL, C1, line and paragraph separators, bidi marks and overrides, lone surrogates.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def clean(text: str) -> str:
+    """Return `text` without anything that a terminal would act on; newlines and tabs stay."""
+    return _UNSAFE.sub("", _SEQUENCE.sub("", text.replace("\r\n", "\n")))
+
+
+def one_line(text: str) -> str:
+    """Return `text` cleaned and on a single line."""
+    return " ".join(clean(text).split())
+
+
+def json_line(value: object) -> str:
+    """Return `value` as one line of JSON in which every unsafe character is escaped."""
+    text = json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)

@@ -1,0 +1,149 @@
+"""The JSON shapes that scripts rely on: one function per record, documented in the man page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from memcli.memory.importing import Report
+from memcli.store.closure import Closure
+from memcli.store.purge import Receipt
+from memcli.types import CoreBlock, Hit, Ledger, Memory, Message, Recalled, Segment, Thread
+
+Json = dict[str, Any]
+
+
+def result(hit: Hit, *, explain: bool = False) -> Json:
+    """One search result; with `explain` also what each feature gave, summing to the score."""
+    item = hit.item
+    shape: Json = {
+        "id": item.id,
+        "kind": item.kind,
+        "text": item.text,
+        "score": hit.score,
+        "refs": list(item.refs),
+        "created_at": item.created_at,
+        "valid_from": item.valid_from,
+        "valid_to": item.valid_to,
+        "thread": item.thread_id,
+        "trust": str(item.trust),
+        "tags": list(item.tags),
+    }
+    if item.retired_at:
+        shape |= {"retired_at": item.retired_at, "superseded_by": item.superseded_by}
+    if explain:
+        shape["why"] = hit.why
+    return shape
+
+
+def results(query: str, hits: Sequence[Hit], *, explain: bool = False) -> Json:
+    return {"query": query, "results": [result(hit, explain=explain) for hit in hits]}
+
+
+def memory(record: Memory) -> Json:
+    return {
+        "id": record.id,
+        "kind": str(record.kind),
+        "text": record.text,
+        "trust": str(record.trust),
+        "created_at": record.created_at,
+        "valid_from": record.valid_from,
+        "valid_to": record.valid_to,
+        "retired_at": record.retired_at,
+        "superseded_by": record.superseded_by,
+        "expires_at": record.expires_at,
+        "tags": list(record.tags),
+        "sources": [{"message": s.message_id, "start": s.start, "end": s.end} for s in record.sources],
+    }
+
+
+def message(record: Message, notes: Sequence[Recalled] = ()) -> Json:
+    return {
+        "id": record.id,
+        "kind": "message",
+        "text": record.content,
+        "role": str(record.role),
+        "name": record.name,
+        "trust": str(record.trust),
+        "thread": record.thread_id,
+        "external_id": record.external_id,
+        "created_at": record.created_at,
+        "interrupted": record.interrupted,
+        "recalled": [recalled(n) for n in notes],
+    }
+
+
+def recalled(record: Recalled) -> Json:
+    return {
+        "id": record.item_id,
+        "kind": record.kind,
+        "line": record.line,
+        "score": record.score,
+        "why": record.why,
+    }
+
+
+def thread(record: Thread) -> Json:
+    return {
+        "id": record.id,
+        "name": record.name,
+        "title": record.title,
+        "messages": record.messages,
+        "created_at": record.created_at,
+        "updated_at": record.updated_at,
+    }
+
+
+def block(record: CoreBlock) -> Json:
+    return {"label": record.label, "text": record.text, "updated_at": record.updated_at}
+
+
+def segment(record: Segment) -> Json:
+    return {
+        "label": record.label,
+        "origin": record.origin,
+        "tokens": record.tokens,
+        "score": record.score,
+        "reason": record.reason,
+        "text": record.text,
+    }
+
+
+def ledger(record: Ledger) -> Json:
+    return {
+        "window": record.window,
+        "reserved": record.reserved,
+        "total": record.total,
+        "segments": [segment(s) for s in record.segments],
+        "dropped": [segment(s) for s in record.dropped],
+    }
+
+
+def closure(record: Closure) -> Json:
+    return {
+        "memories": list(record.memories),
+        "messages": list(record.messages),
+        "threads": list(record.threads),
+        "core": list(record.core),
+        "kept": list(record.kept),
+    }
+
+
+def receipt(record: Receipt) -> Json:
+    return {
+        "removed": dict(record.rows),
+        "files": list(record.files),
+        "traces": record.traces,
+        "mentioned_in": list(record.kept_mentions),
+    }
+
+
+def imported(record: Report) -> Json:
+    return {
+        "messages": record.messages,
+        "memories": record.memories,
+        "core": record.core,
+        "threads": record.threads,
+        "known": record.known,
+        "bad": [{"line": number, "reason": reason} for number, reason in record.bad],
+    }

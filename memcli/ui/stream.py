@@ -1,0 +1,177 @@
+"""An answer on the screen while it is drawn: finished Markdown blocks for good, the unfinished one redrawn in place.
+
+Invariants: a finished block is printed once and never touched again, so that scrolling back shows each line once; what
+is redrawn is never taller than the screen; the screen ends up as if the blocks had been rendered one by one; no control
+sequence gets through, however it is cut into pieces.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.markdown import Markdown
+from rich.segment import Segment
+from rich.text import Text
+
+from memcli.ui.sanitize import clean
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+FRAME = 1 / 12  # seconds between two redraws: smooth to read, cheap beside the model
+BUSY = 0.2  # at most this share of the time goes into drawing, also when a very long block is being written
+CODE_THEME = "ansi_dark"  # the terminal's own colours, which fit its background
+
+_INTRODUCERS = frozenset("\x1b\x90\x98\x9b\x9d\x9e\x9f")  # what a control sequence may begin with, see ui.sanitize
+
+
+class PlainText(Markdown):
+    """Markdown in which HTML is text like any other.
+
+    Rich leaves tags out, and with them "<int>" of "vector<int>". Links show where they lead instead of hiding it.
+    """
+
+    def __init__(self, markup: str) -> None:
+        from markdown_it import MarkdownIt
+
+        super().__init__(markup, code_theme=CODE_THEME, hyperlinks=False)
+        parser = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
+        self.parsed = parser.disable(["html_block", "html_inline"]).parse(markup)
+
+    @property
+    def last_block(self) -> int:
+        """The line on which the last top-level block begins: all before it is finished."""
+        starts = [token.map[0] for token in self.parsed if token.level == 0 and token.map]
+        return starts[-1] if starts else 0
+
+
+class _Tail:
+    """The unfinished block: only its last lines where the screen is too small for all."""
+
+    markup = ""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if not self.markup.strip():
+            return
+        lines = console.render_lines(PlainText(self.markup), options.update(height=None), pad=False)
+        for line in lines[-max(console.height - 2, 1) :]:
+            yield from line
+            yield Segment.line()
+
+
+class _Sanitiser:
+    """Cleans a text that comes in pieces exactly as `clean` would clean the whole."""
+
+    def __init__(self) -> None:
+        self._held = ""  # from the first introducer on, as a sequence may span any number of pieces
+        self._given = 0  # characters of clean(held) that were returned
+
+    def feed(self, piece: str) -> str:
+        if not self._held and _INTRODUCERS.isdisjoint(piece):
+            return clean(piece)
+        self._held += piece
+        text = clean(self._held)  # more input only makes it longer
+        fresh, self._given = text[self._given :], len(text)
+        return fresh
+
+
+class MarkdownStream:
+    """Shows an answer piece by piece: as Markdown where `styled`, else as plain text as it comes.
+
+    Call `finish` when the answer has ended, for whatever reason; it leaves the cursor at the beginning of a line.
+    """
+
+    def __init__(self, console: Console, styled: bool, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._styled = styled
+        self._clock = clock
+        self._sanitiser = _Sanitiser()
+        self._tail = _Tail()
+        self._live: Live | None = None
+        self._waiting: Status | None = None
+        self._begun = False  # something was printed for good
+        self._next_frame = 0.0
+
+    def wait(self, label: str = "thinking…") -> None:
+        """Show `label` until the first text comes."""
+        if self._styled:
+            self._waiting = self._console.status(Text(label, style="dim"), spinner_style="dim")
+            self._waiting.start()
+
+    def feed(self, text: str) -> None:
+        """Show more of the answer."""
+        text = self._sanitiser.feed(text)
+        if not self._begun and not self._tail.markup:
+            text = text.lstrip("\n")
+        if not text:
+            return
+        self._stop_waiting()
+        if not self._styled:
+            self._write(text)
+            return
+        self._tail.markup += text
+        if self._clock() >= self._next_frame:
+            self._draw()
+
+    def finish(self) -> None:
+        """Print what is unfinished for good and give the terminal back."""
+        self._stop_waiting()
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        if self._styled:
+            self._print(self._tail.markup)
+        elif self._begun and not self._tail.markup.endswith("\n"):
+            self._write("\n")
+        self._tail.markup = ""
+
+    def _write(self, text: str) -> None:
+        self._console.file.write(text)
+        self._console.file.flush()
+        self._tail.markup, self._begun = text, True
+
+    def _draw(self) -> None:
+        started = self._clock()
+        if self._live is None:
+            self._live = Live(
+                self._tail,
+                console=self._console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+                vertical_overflow="crop",
+            )
+            self._live.start()
+        finished = self._take_finished()
+        if finished.strip():
+            self._print(finished)  # which redraws the tail below it
+        else:
+            self._live.refresh()
+        now = self._clock()
+        self._next_frame = now + max(FRAME, (now - started) / BUSY)
+
+    def _take_finished(self) -> str:
+        """Cut what is finished off the tail. Only whole lines count: "2" may become the "2." that goes on a list."""
+        lines = self._tail.markup.splitlines(keepends=True)
+        whole = lines if self._tail.markup.endswith("\n") else lines[:-1]
+        end = PlainText("".join(whole)).last_block
+        self._tail.markup = "".join(lines[end:])
+        return "".join(lines[:end])
+
+    def _print(self, markup: str) -> None:
+        if not markup.strip():
+            return
+        if self._begun:
+            self._console.print()
+        self._begun = True
+        self._console.print(PlainText(markup))
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.stop()
+            self._waiting = None

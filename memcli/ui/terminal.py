@@ -1,0 +1,168 @@
+"""The streams of one run and what they can do: stdout for answers and data, stderr for everything said about them.
+
+Built once in `main` and handed down, so that a test can look on from outside. Every text passes the sanitiser here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from memcli.errors import InputError, MemcliError
+from memcli.ui.sanitize import clean, json_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Report(Protocol):
+    """Hears how far long work has come: what is done, and of how much."""
+
+    def __call__(self, done: int, total: int) -> None: ...
+
+
+@dataclass
+class Terminal:
+    """Where a command reads and writes."""
+
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    environ: Mapping[str, str] = field(default_factory=dict)
+    quiet: bool = False
+    json: bool = False
+    no_color: bool = False
+    debug: bool = False
+
+    @classmethod
+    def of_process(cls) -> Terminal:
+        """Take the process's own streams, in UTF-8 whatever the locale says."""
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        return cls(sys.stdin, sys.stdout, sys.stderr, os.environ)
+
+    # --- facts ---
+
+    @property
+    def interactive(self) -> bool:
+        """A person sits at both ends."""
+        return self.stdin.isatty() and self.stdout.isatty()
+
+    @property
+    def styled(self) -> bool:
+        """Stdout is a terminal for people: tables, colours, Markdown."""
+        return self.stdout.isatty() and not self.json
+
+    @property
+    def colored(self) -> bool:
+        dumb = self.environ.get("TERM") == "dumb" or bool(self.environ.get("NO_COLOR"))
+        return self.stdout.isatty() and not self.no_color and not dumb
+
+    def console(self, *, stderr: bool = False) -> Console:
+        """Return a Rich console on one of the streams."""
+        from rich.console import Console
+
+        file = self.stderr if stderr else self.stdout
+        return Console(file=file, no_color=not self.colored, highlight=False, soft_wrap=False, emoji=False)
+
+    # --- writing ---
+
+    def out(self, text: str = "", *, end: str = "\n", flush: bool = False) -> None:
+        """Write text for people or pipes to stdout."""
+        self.stdout.write(clean(text) + end)
+        if flush:
+            self.stdout.flush()
+
+    def data(self, value: object) -> None:
+        """Write one JSON document to stdout."""
+        self.stdout.write(json_line(value) + "\n")
+
+    def notice(self, text: str) -> None:
+        """Say something that is not the answer, unless --quiet."""
+        if not self.quiet:
+            self._say(text)
+
+    def error(self, error: MemcliError) -> None:
+        """Report an error in one or two lines, or as JSON."""
+        if self.json:
+            body = {"code": error.code, "message": error.message, "hint": error.hint}
+            self.stderr.write(json_line({"error": body}) + "\n")
+            return
+        self._say(f"memcli: {error.message}")
+        if error.hint:
+            self._say(f"        {error.hint}")
+
+    def _say(self, text: str) -> None:
+        self.stdout.flush()
+        self.stderr.write(clean(text) + "\n")
+        self.stderr.flush()
+
+    @contextmanager
+    def progress(self, label: str) -> Iterator[Report]:
+        """Show a bar on stderr while the block runs, if a person looks on and it takes more than a moment."""
+        if self.quiet or not self.stderr.isatty():
+            yield lambda done, total: None
+            return
+        from memcli.ui.progress import bar
+
+        with bar(self.console(stderr=True), label) as report:
+            yield report
+
+    # --- reading ---
+
+    def confirm(self, question: str) -> bool:
+        """Ask yes or no; anything but a yes is a no. Raises InputError where nobody can be asked."""
+        if not self.interactive:
+            raise InputError("this asks for a confirmation and there is no terminal to ask on", "give --yes")
+        self.stderr.write(f"{clean(question)} [y/N] ")
+        self.stderr.flush()
+        return self.stdin.readline().strip().casefold() in ("y", "yes")
+
+    def read_all(self) -> str:
+        """Return all of stdin as text. Raises InputError for anything that is not text."""
+        return decode(self._bytes().read(), "stdin")
+
+    def lines(self) -> Iterator[str]:
+        """Yield stdin line by line, as it comes. Raises InputError for a line that is not text."""
+        for number, line in enumerate(iter(self._bytes().readline, b""), 1):
+            yield decode(line, f"stdin line {number}").rstrip("\r\n")
+
+    def _bytes(self) -> _ByteReader:
+        return getattr(self.stdin, "buffer", None) or _Encoded(self.stdin)
+
+
+class _ByteReader(Protocol):
+    def read(self) -> bytes: ...
+    def readline(self) -> bytes: ...
+
+
+class _Encoded:
+    """The bytes of a stream that has only text, such as a StringIO."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def read(self) -> bytes:
+        return self._stream.read().encode("utf-8", "surrogateescape")
+
+    def readline(self) -> bytes:
+        return self._stream.readline().encode("utf-8", "surrogateescape")
+
+
+def decode(data: bytes, origin: str) -> str:
+    """Return UTF-8 bytes as text. Raises InputError for invalid UTF-8 and for NUL bytes (binary data)."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{origin} is not UTF-8 text: byte 0x{data[error.start]:02x} at offset {error.start}",
+            "convert it first, for example with iconv",
+        ) from None
+    if "\x00" in text:
+        raise InputError(f"{origin} is binary data, not text: NUL byte at offset {text.index(chr(0))}")
+    return text

@@ -1,0 +1,135 @@
+"""What a command works with, opened when it is first needed: the store, the embedder, the chat model.
+
+Nothing is opened twice and nothing that a command does not ask for is opened at all; `close` undoes it all in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from memcli.config import Config
+from memcli.errors import EmbedderError
+from memcli.paths import Paths
+from memcli.store import index
+from memcli.store.database import Store
+from memcli.types import ChatModel, Embedder
+
+Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+
+
+def local_now() -> datetime:
+    """Return the present in the local zone."""
+    return datetime.now().astimezone()
+
+
+@dataclass
+class Workspace:
+    """The resources of one run. `notice` hears what the user should know, `progress` shows long work."""
+
+    config: Config
+    paths: Paths
+    notice: Callable[[str], None]
+    progress: Progress
+    clock: Callable[[], datetime] = local_now
+    _store: Store | None = field(default=None, init=False)
+    _embedder: Embedder | None = field(default=None, init=False)
+    _embedder_tried: bool = field(default=False, init=False)
+    _model: ChatModel | None = field(default=None, init=False)
+    _model_path: Path | None = field(default=None, init=False)
+
+    @property
+    def store_path(self) -> Path:
+        named = self.config.text("db")
+        return Path(named).expanduser() if named else self.paths.store
+
+    @property
+    def store(self) -> Store:
+        if self._store is None:
+            self._store = Store.open(self.store_path)
+        return self._store
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """The embedder whose vectors the store holds; None, with a notice, where words have to do."""
+        if not self._embedder_tried:
+            self._embedder_tried = True
+            try:
+                self._embedder = self._open_embedder()
+            except EmbedderError as error:
+                self.notice(f"searching by words only: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+        return self._embedder
+
+    def _open_embedder(self) -> Embedder | None:
+        from memcli.inference.embedder import open_embedder
+
+        with self.progress("Preparing the embedder (once)") as report:
+            embedder = open_embedder(
+                self.config.text("embedder"),
+                paths=self.paths,
+                progress=lambda _, share: report(round(100 * share), 100),
+                notice=self.notice,
+            )
+        held = index.identity(self.store)
+        if held is not None and held != embedder.identity:
+            mine = embedder.identity
+            self.notice(f"searching by words only: the store's vectors are by {held}, the embedder in force is {mine}")
+            return None
+        return embedder
+
+    @property
+    def model(self) -> ChatModel:
+        """The chat model. Raises NoModel or ModelError."""
+        if self._model is None:
+            self._model = self._load_model(self.config.text("model"))
+        return self._model
+
+    @property
+    def model_is_starter(self) -> bool:
+        from memcli.inference import catalog
+
+        return self._model_path is not None and catalog.find(str(self._model_path), self.paths).is_starter
+
+    def switch_model(self, name: str) -> ChatModel:
+        """Load another model in place of the present one, which stays if the new one fails."""
+        fresh = self._load_model(name)
+        self._close_model()
+        self._model = fresh
+        return fresh
+
+    def _load_model(self, name: str) -> ChatModel:
+        from memcli.inference import catalog, offload
+        from memcli.inference.chat import LlamaChat
+
+        found = catalog.find(name, self.paths)
+        probe = offload.best_rung(found.path, paths=self.paths, log=self.paths.log)
+        model = LlamaChat.load(
+            found.path,
+            context_size=self.config.whole("context_size"),
+            gpu_layers=self.config.whole("gpu_layers"),
+            threads=self.config.whole("threads"),
+            rung=probe.rung,
+            log=self.paths.log,
+        )
+        self._model_path = found.path
+        return model
+
+    def _close_model(self) -> None:
+        close = getattr(self._model, "close", None)
+        if close:
+            close()
+        self._model = None
+
+    def close(self) -> None:
+        """Free the models, then close the store."""
+        self._close_model()
+        close = getattr(self._embedder, "close", None)
+        if close:
+            close()
+        self._embedder = None
+        if self._store is not None:
+            self._store.close()
+            self._store = None
