@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from memcli import __version__
-from memcli.cli.app import app
+from memcli.cli.app import build
 from memcli.config import SETTINGS
 
 FILES = (
@@ -66,9 +66,9 @@ def roff(text: str) -> str:
 def parameter(param: Any) -> str:
     names = ", ".join([*param.opts, *param.secondary_opts])
     if param.param_type_name == "argument":
-        names = param.make_metavar(typer.Context(typer.main.get_command(app)))
+        names = param.make_metavar(typer.Context(typer.main.get_command(build())))
     elif not getattr(param, "is_flag", False):
-        names += f" {param.make_metavar(typer.Context(typer.main.get_command(app)))}"
+        names += f" {param.make_metavar(typer.Context(typer.main.get_command(build())))}"
     return f".TP\n.B {roff(names)}\n{roff(getattr(param, 'help', None) or 'See above.')}\n"
 
 
@@ -88,7 +88,7 @@ def pairs(rows: tuple[tuple[str, str], ...]) -> str:
 
 def page() -> str:
     """Return the whole page."""
-    root: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(build())
     settings = tuple((s.key, f"{s.help} (default: {s.default or 'empty'}; variable {s.variable})") for s in SETTINGS)
     parts = [
         f'.TH MEMCLI 1 "" "memcli {__version__}" "User Commands"\n',

@@ -92,11 +92,16 @@ def _model(workspace: Workspace) -> Iterator[Finding]:
     found = catalog.find(workspace.config.text("model"), workspace.paths)
     yield Finding("model", f"{found.name}, {found.origin}, {found.size / 1e6:.0f} MB, {found.path}")
     probe = offload.best_rung(found.path, paths=workspace.paths, log=workspace.paths.log)
-    yield Finding("rung", f"{probe.rung.name}: {probe.why}")
+    failed = [f"{a.rung} failed: {a.reason}" for a in probe.attempts if not a.ok]
+    passed = next(a for a in probe.attempts if a.ok)
+    why = "; ".join(failed) if failed else "the best on this machine's ladder"
+    yield Finding("rung", f"{probe.rung.name}: loads and decodes, probed in {passed.seconds:.1f} s; {why}")
 
 
 def _processor(workspace: Workspace) -> Iterator[Finding]:
     from memcli.inference import offload
 
-    for topic, detail in offload.facts().items():
-        yield Finding(topic, detail)
+    facts = offload.facts()
+    yield Finding("processor", f"{facts.cpu}, {facts.threads} threads, {' '.join(facts.flags) or 'no vector units'}")
+    yield Finding("llama.cpp", f"{facts.library}; {facts.build}")
+    yield Finding("devices", ", ".join(facts.devices) or "none but the processor")

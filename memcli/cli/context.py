@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -68,3 +68,11 @@ def words(text: list[str] | None, what: str) -> str:
     except UnicodeEncodeError:
         raise InputError(f"the {what} is not UTF-8 text") from None
     return joined
+
+
+def tags(given: Sequence[str] | None) -> tuple[str, ...]:
+    """Return each tag once. Raises InputError for what is not one word."""
+    unique = tuple(dict.fromkeys(tag.strip() for tag in given or ()))
+    if any(not tag or any(char.isspace() for char in tag) for tag in unique):
+        raise InputError("a tag is one word", "join words with - or _")
+    return unique

@@ -62,10 +62,11 @@ def run(argv: list[str], terminal: Terminal, paths: Paths) -> int:
 def _dispatch(argv: list[str], invocation: Run) -> int:
     import typer
 
-    from memcli.cli.app import app
+    from memcli.cli.app import build, command_of
 
-    command = typer.main.get_command(app)
-    if "_MEMCLI_COMPLETE" in invocation.environ:
+    completing = "_MEMCLI_COMPLETE" in invocation.environ
+    command = typer.main.get_command(build(None if completing else command_of(argv)))
+    if completing:
         command(argv, prog_name="memcli")  # a shell asks for completions: Typer answers and exits
     try:
         # not command.main(): it would end the process itself on a closed pipe

@@ -28,9 +28,13 @@ DEFAULT_WINDOW = 4096
 BATCH = 512  # tokens per llama_decode
 FINGERPRINT_SAMPLE = 1 << 20  # bytes read at either end of the file
 RANDOM_SEED = 0xFFFFFFFF  # LLAMA_DEFAULT_SEED
+# Small models go round in circles. SmolLM2-135M, eight open questions of 160 tokens: repeated 4-grams fall from 18 % to
+# 5 % (greedy) and from 5 % to 1 % (temperature 0.7), while of ten questions to notes as many are answered rightly.
+SMALL = 1_000_000_000  # parameters
+REPEAT_PENALTY, REPEAT_SPAN = 1.05, 64
 
 
-class _Stopped(Exception):  # noqa: N818 (an answer, not an error)
+class _Stopped(Exception):
     """`stop` was called while tokens were being evaluated."""
 
 
@@ -233,7 +237,7 @@ class LlamaChat:
     def _draw(self, sampling: Sampling, run: _Run) -> Iterator[int]:
         """Yield sampled tokens up to the model's end of generation. Each is evaluated only when another is wanted."""
         library = self._model.library
-        with _sampler(library, sampling) as chain:
+        with _sampler(self._model, sampling) as chain:
             while True:
                 token = int(library.llama_sampler_sample(chain, self._context.handle, -1))
                 if run.first_token is None:
@@ -251,19 +255,23 @@ class LlamaChat:
 
 
 @contextmanager
-def _sampler(library: Any, sampling: Sampling) -> Iterator[Any]:
+def _sampler(model: LoadedModel, sampling: Sampling) -> Iterator[Any]:
     """Yield a chain of llama.cpp's samplers and free it. The cheap cut comes first: sorting a vocabulary is slow."""
-    chain = library.llama_sampler_chain_init(library.llama_sampler_chain_default_params())
+    library = model.library
+    parts = []
+    if model.n_params < SMALL:
+        vocabulary = library.llama_vocab_n_tokens(model.vocab)
+        parts.append(library.llama_sampler_init_penalties(vocabulary, REPEAT_SPAN, REPEAT_PENALTY, 0.0, 0.0))
     if sampling.temperature <= 0:
-        parts = [library.llama_sampler_init_greedy()]
+        parts.append(library.llama_sampler_init_greedy())
     else:
-        seed = RANDOM_SEED if sampling.seed is None else sampling.seed % RANDOM_SEED
-        parts = [
+        parts += [
             library.llama_sampler_init_min_p(sampling.min_p, 1),
             library.llama_sampler_init_top_p(sampling.top_p, 1),
             library.llama_sampler_init_temp(sampling.temperature),
-            library.llama_sampler_init_dist(seed),
+            library.llama_sampler_init_dist(RANDOM_SEED if sampling.seed is None else sampling.seed % RANDOM_SEED),
         ]
+    chain = library.llama_sampler_chain_init(library.llama_sampler_chain_default_params())
     for part in parts:
         library.llama_sampler_chain_add(chain, part)  # the chain owns and frees it
     try:

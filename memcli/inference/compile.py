@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memcli.errors import EmbedderError
+from memcli.inference.encoder import VOCABULARY, WORD_START, LlamaEmbedder
+from memcli.inference.reference import reference_vectors
 from memcli.paths import make_private
 
 if TYPE_CHECKING:
@@ -25,9 +29,23 @@ Progress = Callable[[str, float], None]
 
 VERSION = 1  # of this compiler; raise it when its output changes, and every cached file is made anew
 WEIGHTS = "model.safetensors"
-WORD_START = "\u2581"  # how llama.cpp marks a piece that begins a word
 # llama.cpp adds positions and token types to F32 activations, so these two stay F32; other matrices become F16.
 KEPT_EXACT = ("token_types.weight", "position_embd.weight")
+LEAST_COSINE = 0.9999  # F16 weights give 0.99999; a wrong graph or tokenizer falls far below
+# One text for each way in which tokenizers and graphs are known to differ.
+PROBES = (
+    "",
+    " \t\n ",
+    "The quick brown fox jumps over the lazy dog.",
+    "Crème brûlée à la façon de Zoë, ΟΔΟΣ, Ёлка, İstanbul, straße",
+    "私は東京に住んでいます。你好，世界 한국어도",
+    "मेरा नाम अनीता है और मैं दिल्ली में रहती हूँ",
+    "hello🥰 party 👨‍👩‍👧 at 9pm ☕\ufe0f",
+    "for (int i = 0; i < n_tokens; ++i) { sum += x[i] * 0.5e-3; }  // O(n)",
+    "a\x00b\ufffdc\x07 soft\u00adhyphen [SEP] " + "x" * 120,
+    "She moved from Lisbon to Porto in March 2023 and adopted a cat called Pixel.",
+    "Remind me to call the dentist on Tuesday at 10:30, please!",
+)
 # Heads that a sentence embedding does not use, and an index that is no weight.
 UNUSED = ("pooler.", "cls.", "embeddings.position_ids")
 
@@ -75,18 +93,16 @@ class Source:
 
 
 def compile_embedder(folder: Path, target: Path, *, progress: Progress) -> CompiledInfo:
-    """Write `target` from the sentence-transformers model in `folder`, checked against it where that is possible.
+    """Write `target` from the sentence-transformers model in `folder`, checked against it where that can run.
 
     `progress` receives a stage's name and the fraction done. Raises NotCompilable, or EmbedderError where the folder
     cannot be read or the target not be written; neither leaves a file behind.
     """
-    from memcli.inference.verify import verify
-
     source = read_source(folder)
     with _scratch(target) as scratch:
         _write(source, scratch, progress)
         progress("checking", 0.0)
-        verified = verify(scratch, folder, window=source.window)
+        verified = verify(scratch, source)
         progress("checking", 1.0)
         scratch.replace(target)
     return CompiledInfo(target, source.dimension, source.window, source.pooling, verified)
@@ -168,7 +184,8 @@ def _vocabulary(folder: Path) -> Vocabulary:
         ids = {piece: index for index, piece in enumerate(_lines(folder / "vocab.txt"))}
     pieces = [f"[unused-{index}]" for index in range(max(ids.values()) + 1)]
     for piece, index in ids.items():
-        pieces[index] = piece
+        if "\n" not in piece:  # never met, since texts are split at it, and it separates the stored pieces
+            pieces[index] = piece
     return Vocabulary(tuple(pieces), {role: ids[f"[{role.upper()}]"] for role in ("unk", "sep", "pad", "cls", "mask")})
 
 
@@ -181,13 +198,16 @@ def _check_tokenizer(fast: dict[str, Any]) -> None:
     folds = normalizer.get("type") == "BertNormalizer" and normalizer.get("lowercase")
     if not folds or normalizer.get("strip_accents") is False or not normalizer.get("handle_chinese_chars", True):
         raise NotCompilable("its tokenizer keeps upper case or accents, or joins Chinese characters")
+    plain = ("single_word", "lstrip", "rstrip", "normalized")
+    if any(token.get(key) for token in fast.get("added_tokens", ()) for key in plain):
+        raise NotCompilable("it adds tokens of its own to the vocabulary")
     if (fast.get("pre_tokenizer") or {}).get("type") != "BertPreTokenizer":
         raise NotCompilable("its tokenizer splits words in its own way")
 
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text("utf-8").splitlines()
+        return path.read_text("utf-8").removesuffix("\n").split("\n")  # some pieces are other line separators
     except (OSError, UnicodeDecodeError) as error:
         raise EmbedderError(f"cannot read {path}: {error}") from None
 
@@ -206,6 +226,24 @@ def _scratch(target: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # a folder that went read-only must not hide the error above
             scratch.unlink(missing_ok=True)
+
+
+def verify(target: Path, source: Source) -> bool:
+    """Compare vectors of `target` with the reference's; False where there is none to ask. Raises NotCompilable."""
+    texts = [*PROBES, " ".join(PROBES[-2:] * source.window)]  # the last is cut at the window by both
+    expected = reference_vectors(source.folder, texts)
+    if expected is None:
+        return False
+    embedder = LlamaEmbedder(target, identity="", dimension=source.dimension, window=source.window)
+    try:
+        vectors = embedder.embed(texts)
+    finally:
+        embedder.close()
+    for text, vector, wanted in zip(texts, vectors, expected, strict=True):
+        cosine = sum(map(mul, struct.unpack(f"<{source.dimension}f", vector), wanted))
+        if not cosine >= LEAST_COSINE:
+            raise NotCompilable(f"its compiled form differs from it: cosine {cosine:.5f} for {text[:30]!r}")
+    return True
 
 
 def _write(source: Source, path: Path, progress: Progress) -> None:
@@ -256,6 +294,7 @@ def _add_vocabulary(writer: GGUFWriter, source: Source) -> None:
     for index in range(len(tokens), int(source.config["vocab_size"])):  # rows that only pad the matrix
         tokens.append(f"[pad-{index}]")
         types.append(TokenType.UNUSED)
+    writer.add_string(VOCABULARY, "\n".join(source.vocabulary.pieces))
     writer.add_tokenizer_model("bert")
     writer.add_token_list(tokens)
     writer.add_token_types(types)

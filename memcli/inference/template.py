@@ -96,12 +96,12 @@ class Template:
             filled = self._compiled.render(
                 messages=listed, add_generation_prompt=True, strftime_now=_clock(today), **self._names
             )
-        except (TemplateError, TypeError, ValueError, LookupError, AttributeError) as error:
+        except (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
             raise _Refused(str(error)) from error
         return str(filled)
 
 
-class _Refused(Exception):  # noqa: N818 (an answer, not an error)
+class _Refused(Exception):
     """The template raised: it does not take these messages."""
 
 

@@ -12,10 +12,11 @@ in the ledger.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from memcli.errors import InputError
+from memcli.memory.reasons import explain
 from memcli.memory.recall import Choice
 from memcli.memory.timeline import day
 from memcli.types import CoreBlock, Hit, Ledger, Memory, Message, Prompt, Recalled, Role, Segment, Trust, Turn
@@ -24,7 +25,7 @@ NOTE_CHARS = 400  # a note is a reminder: the best chunk of a longer text is quo
 RULE_CHARS = 2000  # all standing instructions together, before the newest are preferred
 CORE_CHARS = 2000  # per block; longer blocks are refused when they are written
 
-HEADER = "Notes from earlier conversations:\n"
+HEADER = "Use these notes if they help.\n"
 FOOTER = "\nQuestion: "
 
 Render = Callable[[Sequence[Turn]], Prompt]
@@ -33,9 +34,13 @@ Render = Callable[[Sequence[Turn]], Prompt]
 # --- the system side ------------------------------------------------------------------------------------------------
 
 
-def system_side(prompt: str, today: str, blocks: Iterable[CoreBlock], rules: Iterable[Memory]) -> tuple[Segment, ...]:
-    """Return the segments that begin every prompt of a thread: stable first."""
-    parts = [Segment("system", "system_prompt", prompt.strip()), Segment("system", "date", f"\nToday is {today}.")]
+def system_side(
+    prompt: str, today: str | None, blocks: Iterable[CoreBlock], rules: Iterable[Memory]
+) -> tuple[Segment, ...]:
+    """Return the segments that begin every prompt of a thread: stable first. `today` None leaves the date out."""
+    parts = [Segment("system", "system_prompt", prompt.strip())]
+    if today:
+        parts.append(Segment("system", "date", f"\nToday is {today}."))
     parts += [Segment("core", f"core:{b.label}", f"\n{b.label}: {_one_line(b.text)}") for b in blocks if b.text.strip()]
     room = RULE_CHARS
     kept: list[Segment] = []
@@ -77,7 +82,7 @@ def note(hit: Hit) -> Recalled:
     if len(text) > NOTE_CHARS:
         text = text[: NOTE_CHARS - 1].rstrip() + "…"
     when = item.valid_from or day(item.created_at)
-    speaker = {Trust.USER: "I said: ", Trust.ASSISTANT: "you said: "}.get(item.trust, "a document says: ")
+    speaker = {Trust.USER: "", Trust.ASSISTANT: "you said: "}.get(item.trust, "a document says: ")
     said = f"{item.name} said: " if item.name else speaker if item.kind == "message" else ""
     return Recalled(item.id, item.kind, f"{when}: {said}{text}", hit.score, hit.why)
 
@@ -121,12 +126,6 @@ def _noted(n: Recalled) -> Segment:
     told = n.kind in ("system", "core", "procedural") and not n.why
     label, reason = (n.kind, "changed since the thread's prefix") if told else ("recall", explain(n.why))
     return Segment(label, n.item_id, f"- {n.line}\n", score=None if told else n.score, reason=reason)
-
-
-def explain(why: Mapping[str, float]) -> str:
-    """Return contributions in words, largest first."""
-    ordered = sorted(why.items(), key=lambda pair: (-pair[1], pair[0]))
-    return ", ".join(f"{name} {value:.2f}" for name, value in ordered if abs(value) >= 0.005)
 
 
 # --- fitting --------------------------------------------------------------------------------------------------------

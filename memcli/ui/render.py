@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from memcli.memory.context import explain
+from memcli.memory.reasons import explain
 from memcli.memory.timeline import day
-from memcli.store.purge import Receipt
 from memcli.types import CoreBlock, Hit, Ledger, Memory, Message, Recalled, Segment, Thread
 from memcli.ui.sanitize import clean, one_line
 from memcli.ui.terminal import Terminal
+
+if TYPE_CHECKING:
+    from memcli.store.purge import Receipt
 
 Short = Mapping[str, str]  # id -> the shortest prefix that names it
 Row = Sequence[str]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from memcli.memory.importing import Report
-from memcli.store.closure import Closure
-from memcli.store.purge import Receipt
 from memcli.types import CoreBlock, Hit, Ledger, Memory, Message, Recalled, Segment, Thread
+
+if TYPE_CHECKING:
+    from memcli.memory.importing import Report
+    from memcli.store.closure import Closure
+    from memcli.store.purge import Receipt
 
 Json = dict[str, Any]
 

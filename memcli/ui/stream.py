@@ -8,9 +8,10 @@ sequence gets through, however it is cut into pieces.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, cast
 
+from markdown_it import MarkdownIt
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.markdown import Markdown
@@ -29,24 +30,37 @@ CODE_THEME = "ansi_dark"  # the terminal's own colours, which fit its background
 _INTRODUCERS = frozenset("\x1b\x90\x98\x9b\x9d\x9e\x9f")  # what a control sequence may begin with, see ui.sanitize
 
 
-class PlainText(Markdown):
-    """Markdown in which HTML is text like any other.
+class AnswerMarkdown(Markdown):
+    """Markdown as Rich renders it, but for three things.
 
-    Rich leaves tags out, and with them "<int>" of "vector<int>". Links show where they lead instead of hiding it.
+    HTML is text like any other: Rich leaves tags out, and with them "<int>" of "vector<int>". Links show where they lead
+    instead of hiding it. No blank lines around it and no blanks at the ends of lines, which wrap when a window narrows.
     """
 
     def __init__(self, markup: str) -> None:
-        from markdown_it import MarkdownIt
-
         super().__init__(markup, code_theme=CODE_THEME, hyperlinks=False)
         parser = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
-        self.parsed = parser.disable(["html_block", "html_inline"]).parse(markup)
+        self.parsed = parser.parse(markup)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        rendered = cast(Iterable[Segment], super().__rich_console__(console, options))
+        lines = [_trimmed(line) for line in Segment.split_lines(rendered)]
+        inked = [number for number, line in enumerate(lines) if line]
+        for line in lines[inked[0] : inked[-1] + 1] if inked else ():
+            yield from line
+            yield Segment.line()
 
     @property
     def last_block(self) -> int:
         """The line on which the last top-level block begins: all before it is finished."""
         starts = [token.map[0] for token in self.parsed if token.level == 0 and token.map]
         return starts[-1] if starts else 0
+
+
+def _trimmed(line: list[Segment]) -> list[Segment]:
+    while line and not line[-1].text.strip():
+        line = line[:-1]
+    return [*line[:-1], Segment(line[-1].text.rstrip(), line[-1].style)] if line else []
 
 
 class _Tail:
@@ -57,7 +71,7 @@ class _Tail:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if not self.markup.strip():
             return
-        lines = console.render_lines(PlainText(self.markup), options.update(height=None), pad=False)
+        lines = console.render_lines(AnswerMarkdown(self.markup), options.update(height=None), pad=False)
         for line in lines[-max(console.height - 2, 1) :]:
             yield from line
             yield Segment.line()
@@ -159,17 +173,18 @@ class MarkdownStream:
         """Cut what is finished off the tail. Only whole lines count: "2" may become the "2." that goes on a list."""
         lines = self._tail.markup.splitlines(keepends=True)
         whole = lines if self._tail.markup.endswith("\n") else lines[:-1]
-        end = PlainText("".join(whole)).last_block
+        end = AnswerMarkdown("".join(whole)).last_block
         self._tail.markup = "".join(lines[end:])
         return "".join(lines[:end])
 
     def _print(self, markup: str) -> None:
         if not markup.strip():
             return
-        if self._begun:
-            self._console.print()
+        with self._console:  # one write, so that nothing flickers
+            if self._begun:
+                self._console.print()
+            self._console.print(AnswerMarkdown(markup))
         self._begun = True
-        self._console.print(PlainText(markup))
 
     def _stop_waiting(self) -> None:
         if self._waiting is not None:

@@ -106,7 +106,7 @@ class Terminal:
     def progress(self, label: str) -> Iterator[Report]:
         """Show a bar on stderr while the block runs, if a person looks on and it takes more than a moment."""
         if self.quiet or not self.stderr.isatty():
-            yield lambda done, total: None
+            yield _unheard
             return
         from memcli.ui.progress import bar
 
@@ -134,6 +134,10 @@ class Terminal:
 
     def _bytes(self) -> _ByteReader:
         return getattr(self.stdin, "buffer", None) or _Encoded(self.stdin)
+
+
+def _unheard(done: int, total: int) -> None:
+    """Progress that nobody looks at."""
 
 
 class _ByteReader(Protocol):

@@ -1,0 +1,67 @@
+"""Looking: the list of memories, and one item with where it came from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from memcli.cli import complete
+from memcli.cli.context import of
+from memcli.memory import timeline
+from memcli.store import ids, memories, messages
+from memcli.types import Kind, Owner
+from memcli.ui import render, shapes
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("list")(list_)
+    app.command()(show)
+
+
+def list_(
+    ctx: typer.Context,
+    kind: Annotated[Kind | None, typer.Option(help="Only this kind.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Retired and expired ones too.")] = False,
+    json: AsJson = False,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print one JSON document a line.")] = False,
+) -> None:
+    """List memories."""
+    run = of(ctx)
+    store = run.workspace.store
+    records = memories.current(store, now=timeline.utc(run.now()), kind=kind, retired=everything)
+    if jsonl:
+        for record in records:
+            run.terminal.data(shapes.memory(record))
+    elif json:
+        run.terminal.data({"memories": [shapes.memory(record) for record in records]})
+    elif records:
+        render.memories(run.terminal, records, ids.short(store, [m.id for m in records]))
+    else:
+        run.terminal.notice("nothing is remembered yet" if not kind else f"no {kind} memories")
+
+
+def show(
+    ctx: typer.Context,
+    id_: Annotated[str, typer.Argument(metavar="ID", autocompletion=complete.items)],
+    json: AsJson = False,
+) -> None:
+    """Show one memory or message, with where it came from."""
+    run = of(ctx)
+    store = run.workspace.store
+    owner, full = ids.resolve(store, id_)
+    if owner is Owner.MESSAGE:
+        record = messages.get(store, full)
+        notes = messages.recalled(store, [full]).get(full, [])
+        if json:
+            run.terminal.data(shapes.message(record, notes))
+        else:
+            render.message(run.terminal, record, notes)
+        return
+    memory = memories.get(store, full)
+    if json:
+        run.terminal.data(shapes.memory(memory))
+    else:
+        render.memory(run.terminal, memory, [messages.get(store, s.message_id) for s in memory.sources])

@@ -1,0 +1,105 @@
+"""Reading a message: prompt_toolkit with memcli's keys, history, completion and toolbar.
+
+Invariants: Enter sends, and only Enter: what is pasted waits for it, however many lines it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import get_app
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import Condition, has_focus
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.history import History
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.styles import Style
+
+from memcli.repl.completion import SlashCompleter
+from memcli.ui.sanitize import one_line
+
+PROMPT = "> "
+_STYLE = Style.from_dict(
+    {
+        "prompt": "bold ansigreen",
+        "continuation": "ansibrightblack",
+        "bottom-toolbar": "noreverse ansibrightblack",
+        "bottom-toolbar.text": "noreverse ansibrightblack",
+    }
+)
+
+
+def keys() -> KeyBindings:
+    """Return the bindings that differ from prompt_toolkit's own."""
+    bindings = KeyBindings()
+    typing = has_focus(DEFAULT_BUFFER)  # not in the line of a history search
+
+    @bindings.add("enter", filter=typing)
+    def send(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if buffer.complete_state and buffer.complete_state.current_completion:
+            buffer.complete_state = None  # takes the completion that the menu has put there
+        else:
+            buffer.validate_and_handle()
+
+    @bindings.add("escape", "enter", filter=typing)
+    def new_line(event: KeyPressEvent) -> None:
+        event.current_buffer.newline(copy_margin=False)
+
+    @bindings.add("c-c", filter=typing)
+    @bindings.add("<sigint>", filter=typing)
+    def clear(event: KeyPressEvent) -> None:
+        if event.current_buffer.text:
+            event.current_buffer.reset()
+        else:
+            event.app.exit(exception=KeyboardInterrupt)
+
+    return bindings
+
+
+@Condition
+def _typing_a_command() -> bool:
+    return get_app().current_buffer.text.startswith("/")
+
+
+class Prompt:
+    """Asks for messages. `toolbar` gives the line below; it is called with every key and must be quick."""
+
+    def __init__(
+        self, history: History, completer: SlashCompleter, toolbar: Callable[[], str], *, colored: bool
+    ) -> None:
+        self._session: PromptSession[str] = PromptSession(
+            [("class:prompt", PROMPT)],
+            multiline=True,
+            prompt_continuation=_continuation,
+            history=history,
+            completer=completer,
+            complete_while_typing=_typing_a_command,
+            auto_suggest=AutoSuggestFromHistory(),
+            key_bindings=keys(),
+            bottom_toolbar=lambda: [("", f" {one_line(toolbar())}")],
+            style=_STYLE,
+            color_depth=None if colored else ColorDepth.DEPTH_1_BIT,
+            enable_suspend=True,
+        )
+
+    def read(self, default: str = "") -> str:
+        """Return what was sent. Raises KeyboardInterrupt (Ctrl-C on an empty line) and EOFError (Ctrl-D)."""
+        return self._session.prompt(default=default)
+
+
+def _continuation(width: int, line: int, wrapped: int) -> StyleAndTextTuples:
+    return [("class:continuation", "· ".rjust(width) if not wrapped else " " * width)]
+
+
+def confirm(question: str) -> bool:
+    """Ask yes or no; anything but a yes is a no."""
+    session: PromptSession[str] = PromptSession()  # of its own: an answer is nothing to suggest later
+    try:
+        said = session.prompt(f"{one_line(question)} [y/N] ")
+    except (KeyboardInterrupt, EOFError):
+        return False
+    return said.strip().casefold() in ("y", "yes")

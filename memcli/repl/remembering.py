@@ -1,0 +1,138 @@
+"""Slash commands about what is kept: remember, forget, search, core, list."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from memcli.errors import InputError, NothingFound, StoreError
+from memcli.memory import recall
+from memcli.memory import remember as keeping
+from memcli.memory.context import CORE_CHARS
+from memcli.repl.chat import Chat
+from memcli.store import core as core_blocks
+from memcli.store import ids, memories, messages, operations, purge
+from memcli.store import threads as thread_rows
+from memcli.types import Filters, Kind
+from memcli.ui import render
+
+RESULTS = 10
+
+_KIND_OPTION = re.compile(r"--kind(?:=|\s+)(\S+)\s*")
+
+
+def remember(chat: Chat, args: str) -> None:
+    kind, text = _kind_option(args)
+    kept = keeping.remember(chat.store, [text], embedder=chat.assistant.embedder, now=chat.now, kind=kind)
+    for k in kept:
+        chat.terminal.out(f"{k.memory.id}  {k.memory.kind}" + ("  (known already)" if k.known else ""))
+
+
+def _kind_option(args: str) -> tuple[Kind | None, str]:
+    """Return the kind that `--kind K` or `--kind=K` in front names, and the text after it."""
+    option = _KIND_OPTION.match(args)
+    return (_kind(option[1]), args[option.end() :]) if option else (None, args)
+
+
+def _kind(name: str) -> Kind:
+    try:
+        return Kind(name)
+    except ValueError:
+        raise InputError(f"{name!r} is not a kind of memory", f"it is one of {', '.join(Kind)}") from None
+
+
+def search(chat: Chat, args: str) -> None:
+    if not args:
+        raise InputError("search for what?", "/search QUERY")
+    found = recall.search(chat.store, args, Filters(), embedder=chat.assistant.embedder, now=chat.now)[:RESULTS]
+    if not found:
+        raise NothingFound("nothing found")
+    render.hits(chat.terminal, found, ids.short(chat.store, [hit.item.id for hit in found]))
+
+
+def list_(chat: Chat, args: str) -> None:
+    kind = _kind(args) if args else None
+    found = memories.current(chat.store, now=chat.now, kind=kind)
+    if not found:
+        raise NothingFound(
+            f"there are no {args} memories" if args else "nothing is remembered yet", "/remember TEXT keeps one"
+        )
+    render.memories(chat.terminal, found, ids.short(chat.store, [m.id for m in found]))
+
+
+# --- core memory ----------------------------------------------------------------------------------------------------
+
+
+def core(chat: Chat, args: str) -> None:
+    """Show or change core memory; a change reaches the model with the next message."""
+    action, _, rest = args.partition(" ")
+    label, _, text = rest.strip().partition(" ")
+    if action in ("", "show"):
+        _show_core(chat, label)
+    elif action in ("set", "append") and label:
+        block = keeping.set_core(chat.store, label, text, now=chat.now, limit=CORE_CHARS, append=action == "append")
+        render.blocks(chat.terminal, [block])
+    elif action == "clear" and label:
+        _clear_core(chat, label)
+    else:
+        raise InputError(f"/core {args} says too little, or something else", "/core [show|set|append|clear] LABEL TEXT")
+
+
+def _show_core(chat: Chat, label: str) -> None:
+    found = [block for block in core_blocks.blocks(chat.store) if label in ("", block.label)]
+    if not found:
+        raise NothingFound(
+            f"there is no core block {label!r}" if label else "core memory is empty",
+            f"/core set {label or 'user'} TEXT",
+        )
+    render.blocks(chat.terminal, found)
+
+
+def _clear_core(chat: Chat, label: str) -> None:
+    with chat.store.atomic():
+        if not core_blocks.clear(chat.store, label):
+            raise NothingFound(f"there is no core block {label!r}", "/core lists them")
+        operations.record(chat.store, action="core", actor="user", items=[f"core:{label}"], now=chat.now)
+    chat.aside(f"cleared core block {label}")
+
+
+# --- forgetting -----------------------------------------------------------------------------------------------------
+
+
+def forget(chat: Chat, args: str) -> None:
+    """Show what would go, ask, forget, prove; then go on without any of it."""
+    words = args.split()
+    named = [word for word in words if word != "--cascade"]
+    if not named:
+        raise InputError("forget what?", "/forget ID...; /list and /search show ids, Tab completes")
+    closure = purge.closure_of(chat.store, named, cascade="--cascade" in words)
+    going, texts = _described(chat, closure)
+    keeping_ = [f"{id_}  {memories.get(chat.store, id_).text}" for id_ in closure.kept]
+    render.closure(chat.terminal, going, keeping_)
+    if not chat.confirm("Forget this for good?"):
+        chat.aside("nothing was forgotten")
+        return
+    typed = chat.forget_typed(texts)  # first: once the rows are gone nothing tells any more what to look for
+    receipt = purge.forget(chat.store, closure, chat.now)
+    _let_go(chat)
+    if typed:
+        receipt = replace(receipt, files=(*receipt.files, str(chat.workspace.paths.history)))
+    render.receipt(chat.terminal, receipt)
+    if receipt.traces:
+        raise StoreError(
+            f"{receipt.traces} traces are left in {', '.join(receipt.files)}", "run the same command again"
+        )
+
+
+def _described(chat: Chat, closure: purge.Closure) -> tuple[list[str], list[str]]:
+    """Return what goes as lines for people, and as the bare texts."""
+    kept = [memories.get(chat.store, id_) for id_ in closure.memories]
+    said = [messages.get(chat.store, id_) for id_ in closure.messages]
+    lines = [f"{m.id}  {m.kind}  {m.text}" for m in kept] + [f"{m.id}  message  {m.content}" for m in said]
+    return lines, [m.text for m in kept] + [m.content for m in said]
+
+
+def _let_go(chat: Chat) -> None:
+    """Take the thread up anew: what the assistant holds of the last turn may quote what has gone."""
+    thread = chat.assistant.thread
+    chat.assistant.resume(thread_rows.find(chat.store, thread.id) if thread else None, name=chat.assistant.thread_name)

@@ -1,0 +1,118 @@
+"""The conversation at the terminal: read, answer or obey, until the user leaves.
+
+Invariants: an error ends a turn and never the session; what was typed is never lost by one; a turn is saved before
+the next prompt appears.
+"""
+
+from __future__ import annotations
+
+from memcli.assistant import Assistant, Prepared
+from memcli.errors import InputError, MemcliError, NothingFound
+from memcli.repl import commands, toolbar, welcome
+from memcli.repl.chat import Chat
+from memcli.repl.completion import SlashCompleter
+from memcli.repl.history import TypedHistory
+from memcli.repl.prompt import Prompt, confirm
+from memcli.types import Sampling
+from memcli.ui.interrupt import stopping
+from memcli.ui.stream import MarkdownStream
+from memcli.ui.terminal import Terminal
+from memcli.workspace import Workspace
+
+
+class Session:
+    """One run of the REPL."""
+
+    def __init__(self, terminal: Terminal, workspace: Workspace, assistant: Assistant, sampling: Sampling) -> None:
+        history = TypedHistory(workspace.paths.history)
+        self.chat = Chat(terminal, workspace, assistant, sampling, confirm, history.forget)
+        self._completer = SlashCompleter(self.chat)
+        self._toolbar = ""
+        self._prompt = Prompt(history, self._completer, lambda: self._toolbar, colored=terminal.colored)
+
+    def run(self) -> None:
+        """Talk until the user leaves. Raises KeyboardInterrupt where an answer is interrupted a second time."""
+        welcome.greet(self.chat)
+        while not self.chat.leaving:
+            self._step()
+
+    def _step(self) -> None:
+        """Read once, and do what was asked."""
+        self._refresh()
+        text = self._read()
+        if not text.strip():
+            return
+        try:
+            self._obey(text.strip())
+        except NothingFound as error:
+            self.chat.terminal.error(error)
+        except MemcliError as error:
+            self.chat.unsent = text
+            self.chat.terminal.error(error)
+
+    def _refresh(self) -> None:
+        """Read what the prompt shows; a store that cannot be read now leaves the old toolbar."""
+        self._completer.forget()
+        try:
+            self._toolbar = toolbar.line(self.chat)
+        except MemcliError as error:
+            self.chat.terminal.error(error)
+
+    def _read(self) -> str:
+        """Return what was typed, "" for nothing. Ctrl-D leaves, and so does Ctrl-C on two empty lines in a row."""
+        chat = self.chat
+        default, chat.unsent = chat.unsent, ""
+        try:
+            text = self._prompt.read(default)
+            chat.warned = False
+            return text
+        except EOFError:
+            chat.leaving = True
+        except KeyboardInterrupt:
+            chat.leaving = chat.warned
+            chat.warned = True
+            if not chat.leaving:
+                chat.aside("Ctrl-D leaves")
+        return ""
+
+    def _obey(self, text: str) -> None:
+        if text.startswith("/") and not text.startswith("//"):
+            self._command(text)
+        else:
+            self._answer(text.removeprefix("/") if text.startswith("//") else text)
+
+    def _command(self, line: str) -> None:
+        try:
+            commands.run(self.chat, line)
+        except KeyboardInterrupt:
+            self.chat.aside("interrupted")
+
+    def _answer(self, text: str) -> None:
+        """Answer on the screen; the first Ctrl-C keeps what was said so far."""
+        chat = self.chat
+        stream = MarkdownStream(chat.terminal.console(), chat.styled)
+        stream.wait()
+        try:
+            prepared = self._prepare(text)
+            with stopping(chat.assistant.model.stop):
+                for piece in chat.assistant.run(prepared, chat.sampling):
+                    stream.feed(piece)
+        finally:
+            stream.finish()
+        chat.aside(_ending(chat))
+
+    def _prepare(self, text: str) -> Prepared:
+        try:
+            return self.chat.assistant.prepare(text)
+        except KeyboardInterrupt:
+            raise InputError("interrupted before the answer began") from None
+
+
+def _ending(chat: Chat) -> str:
+    """Return what has to be said about how the last answer ended; usually nothing but an empty line."""
+    last = chat.assistant.last
+    if last and last.answer.stopped:
+        return "stopped\n"
+    if last and last.answer.full:
+        return "cut off: there was no more room for the answer\n"
+    return ""

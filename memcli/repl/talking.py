@@ -1,0 +1,81 @@
+"""Slash commands about the conversation: its context, its thread, its model."""
+
+from __future__ import annotations
+
+from memcli.errors import InputError, NothingFound
+from memcli.repl.chat import Chat
+from memcli.store import threads as thread_rows
+from memcli.ui import render
+
+
+def context(chat: Chat, args: str) -> None:
+    """Show the last turn's context, or what a message would get."""
+    first, _, rest = args.partition(" ")
+    raw = first == "raw"
+    message = rest.strip() if raw else args
+    last = chat.assistant.last
+    prepared = last.prepared if last and not message else chat.assistant.prepare(message)
+    if raw:
+        chat.terminal.out(prepared.plan.prompt.text)
+    else:
+        render.ledger(chat.terminal, prepared.ledger)
+
+
+def why(chat: Chat, args: str) -> None:
+    """Show the notes that stood before the last message, and the near misses."""
+    last = chat.assistant.last
+    if last is None:
+        raise NothingFound(
+            "nothing has been answered here yet", "ask something; /context shows what an answer would see"
+        )
+    placed = [note for note in last.prepared.plan.notes if note.why]
+    left = [segment for segment in last.prepared.ledger.dropped if segment.label == "recall"]
+    if placed or left:
+        render.why(chat.terminal, placed, left)
+    else:
+        chat.aside("nothing was recalled, and nothing came near")
+
+
+def threads(chat: Chat, args: str) -> None:
+    found = thread_rows.all_threads(chat.store)
+    if not found:
+        raise NothingFound("there are no threads yet")
+    render.threads(chat.terminal, found)
+
+
+def new(chat: Chat, args: str) -> None:
+    if args and any(thread.name == args for thread in thread_rows.all_threads(chat.store)):
+        raise InputError(f"there is a thread named {args!r} already", f"/resume {args} goes on in it")
+    chat.assistant.resume(None, name=args or None)
+    chat.aside(f"a new thread, {args}" if args else "a new thread")
+
+
+def resume(chat: Chat, args: str) -> None:
+    if not args:
+        raise InputError("which thread?", "/threads lists them, Tab completes")
+    thread = thread_rows.find(chat.store, args)
+    if thread is None:
+        raise NothingFound(f"there is no thread {args!r}", "/threads lists them, /new begins one")
+    chat.assistant.resume(thread)
+    chat.show_last_exchange(thread)
+
+
+def model(chat: Chat, args: str) -> None:
+    """List the models, or talk with another one from the next message on."""
+    if args:
+        chat.aside(f"loading {args}")
+        chat.assistant.model = chat.workspace.switch_model(args)
+        chat.aside(f"talking with {chat.model_name} from here on")
+        return
+    from memcli.inference import catalog
+
+    current = chat.workspace._model_path
+    rows = [
+        ("*" if m.path == current else "", m.name, m.origin, f"{m.size / 1e6:.0f} MB")
+        for m in catalog.list_models(chat.workspace.paths)
+    ]
+    render.table(chat.terminal, ("", "name", "origin", "size"), rows)
+
+
+def quit_(chat: Chat, args: str) -> None:
+    chat.leaving = True

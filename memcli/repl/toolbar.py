@@ -1,0 +1,46 @@
+"""The line below the prompt: model, window, thread, memories. Read once per turn, as it is drawn with every key."""
+
+from __future__ import annotations
+
+from memcli.repl.chat import Chat
+from memcli.store import memories, messages
+from memcli.ui.sanitize import one_line
+
+CELLS = 10  # of the gauge
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def line(chat: Chat) -> str:
+    """Return the toolbar's text as things stand now."""
+    last = chat.assistant.last
+    window = chat.assistant.model.window
+    used = last.prepared.ledger.total + last.answer.generated if last else None
+    parts = [chat.model_name, _usage(used, window), _thread(chat), _memories(chat)]
+    return one_line(" · ".join(parts))
+
+
+def _usage(used: int | None, window: int) -> str:
+    if used is None:
+        return f"window {window}"
+    return f"{gauge(used / window)} {used}/{window}"
+
+
+def gauge(share: float) -> str:
+    """Return a bar of CELLS cells that is filled to `share`, in steps of an eighth of a cell."""
+    eighths = round(min(max(share, 0.0), 1.0) * CELLS * 8)
+    full, part = divmod(eighths, 8)
+    bar = "█" * full + (_EIGHTHS[part] if part else "")
+    return bar + "░" * (CELLS - len(bar))
+
+
+def _thread(chat: Chat) -> str:
+    thread = chat.assistant.thread
+    if thread is not None:
+        return f"thread {thread.name or thread.id}"
+    return f"new thread {chat.assistant.thread_name or ''}".rstrip()
+
+
+def _memories(chat: Chat) -> str:
+    waiting = messages.waiting(chat.store)
+    kept = memories.count(chat.store)
+    return f"{kept} {'memory' if kept == 1 else 'memories'}" + (f", {waiting} waiting" if waiting else "")

@@ -1,0 +1,172 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memcli.memory import importing
+from tests.fakes import HashingEmbedder
+from tests.program import Program
+
+HELLO = {"id": "1", "thread": "t", "role": "user", "content": "My dog is called Turing."}
+REPLY = {"id": "2", "thread": "t", "role": "assistant", "name": "Bot", "content": "Noted.", "created_at": "2023-05-08"}
+
+
+def lines(*records: object) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+def test_imported_messages_are_found_by_their_external_ids(memcli: Program, tmp_path: Path) -> None:
+    file = tmp_path / "said.jsonl"
+    file.write_text(lines(HELLO, REPLY))
+    assert memcli("import", file).out == "imported 2 messages, 1 threads\n"
+    result = memcli("search", "dog", "--json").json["results"][0]
+    assert (result["kind"], result["refs"], result["trust"]) == ("message", ["1"], "user")
+
+
+def test_the_same_file_again_changes_nothing(memcli: Program) -> None:
+    memcli("import", "-", stdin=lines(HELLO, REPLY))
+    assert memcli("import", "-", stdin=lines(HELLO, REPLY)).out == "imported nothing new; 2 known already\n"
+
+
+def test_messages_without_ids_are_known_again_by_what_they_say(memcli: Program) -> None:
+    twice = lines({"role": "user", "content": "Hi"}, {"role": "user", "content": "Hi"})
+    assert memcli("import", "-", "--json", stdin=twice).json["messages"] == 2
+    assert memcli("import", "-", "--json", stdin=twice).json == {
+        "messages": 0, "memories": 0, "core": 0, "threads": 0, "known": 2, "bad": [],
+    }  # fmt: skip
+
+
+def test_duplicate_texts_are_all_imported(memcli: Program) -> None:
+    many = lines(*({"id": i, "thread": "t", "role": "user", "content": "the same words"} for i in range(300)))
+    assert memcli("import", "-", "--json", stdin=many).json["messages"] == 300
+
+
+def test_memories_core_blocks_and_threads_are_imported_too(memcli: Program) -> None:
+    records = lines(
+        {"type": "memory", "text": "Likes tea.", "kind": "semantic", "tags": ["drink"]},
+        {"type": "core", "label": "user", "text": "A vet."},
+        {"type": "thread", "name": "work"},
+    )
+    assert memcli("import", "-", stdin=records).out == "imported 1 memories, 1 core blocks, 1 threads\n"
+    assert memcli("list", "--json").json["memories"][0]["tags"] == ["drink"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("not json", "not JSON"),
+        ("[1]", "not a JSON object"),
+        ('{"role": "king", "content": "x"}', "role 'king' is none of"),
+        ('{"role": "user"}', "content is missing"),
+        ('{"role": "user", "content": ""}', "content is empty"),
+        ('{"role": "user", "content": "a\\u0000b"}', "NUL"),
+        ('{"role": "user", "content": "a\\ud800b"}', "surrogate"),
+        ('{"role": "user", "content": "x", "created_at": "soon"}', "not an ISO time"),
+        ('{"type": "dream", "text": "x"}', "type 'dream' is none of"),
+        ('{"type": "memory", "text": "x", "tags": ["two words"]}', "tags"),
+        ("[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_a_bad_line_is_named_with_its_reason_and_nothing_is_imported(memcli: Program, line: str, reason: str) -> None:
+    done = memcli("import", "-", stdin=lines(HELLO) + line + "\n")
+    assert done.status == 1
+    assert "line 2" in done.err
+    assert reason in done.err
+    assert memcli("threads", "--json").json["threads"] == []
+
+
+def test_keep_going_imports_the_good_lines_and_names_the_bad(memcli: Program) -> None:
+    done = memcli("import", "-", "--keep-going", stdin="oops\n" + lines(HELLO))
+    assert done.out == "imported 1 messages, 1 threads; 1 bad lines passed over\n"
+    assert "line 1 passed over: not JSON" in done.err
+
+
+def test_dry_run_checks_and_writes_nothing(memcli: Program) -> None:
+    assert memcli("import", "-", "--dry-run", stdin=lines(HELLO)).out == "1 records can be imported\n"
+    assert memcli("threads", "--json").json["threads"] == []
+
+
+def test_an_interrupted_import_goes_on_where_it_stopped(
+    memcli: Program, embedder: HashingEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = lines(*({"id": i, "thread": "t", "role": "user", "content": f"message {i}"} for i in range(300)))
+    real, calls = embedder.embed, []
+
+    def stopping(texts):
+        calls.append(len(texts))
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return real(texts)
+
+    monkeypatch.setattr(embedder, "embed", stopping)
+    assert memcli("import", "-", stdin=many).status == 130
+    done = memcli("import", "-", "--json", stdin=many).json
+    assert done["known"] == importing.BATCH
+    assert done["messages"] == 300 - importing.BATCH
+
+
+def test_a_missing_file_is_one_clear_line(memcli: Program) -> None:
+    done = memcli("import", "/nowhere/x.jsonl")
+    assert (done.status, done.err) == (1, "memcli: cannot read /nowhere/x.jsonl: No such file or directory\n")
+
+
+@settings(max_examples=200)
+@given(st.text(max_size=80) | st.dictionaries(st.text(max_size=8), st.text(max_size=8) | st.integers()).map(json.dumps))
+def test_no_line_whatsoever_makes_the_check_raise(text: str) -> None:
+    parsed = importing.parse([text])
+    assert len(parsed.records) + len(parsed.bad) <= 1
+
+
+# --- threads --------------------------------------------------------------------------------------------------------
+
+
+def test_threads_are_listed_shown_renamed_and_forgotten(memcli: Program) -> None:
+    memcli("import", "-", stdin=lines(HELLO, REPLY))
+    (thread,) = memcli("threads", "--json").json["threads"]
+    assert (thread["name"], thread["title"], thread["messages"]) == ("t", "My dog is called Turing.", 2)
+    assert "Noted." in memcli("threads", "show", "t").out
+    assert memcli("threads", "rename", "t", "pets").status == 0
+    assert memcli("threads", "forget", "pets", "--yes").status == 0
+    assert memcli("threads", "--json").json["threads"] == []
+
+
+def test_an_unknown_thread_is_exit_3(memcli: Program) -> None:
+    assert memcli("threads", "show", "nothere").status == 3
+
+
+# --- forgetting -----------------------------------------------------------------------------------------------------
+
+
+def test_forgetting_shows_asks_removes_and_proves(memcli: Program) -> None:
+    memcli("import", "-", stdin=lines(HELLO))
+    id_ = memcli("search", "dog", "--json").json["results"][0]["id"]
+    assert "My dog is called Turing." in memcli("forget", id_, "--dry-run").out
+    assert memcli("forget", id_).status == 1
+    receipt = memcli("forget", id_, "--yes", "--json").json
+    assert (receipt["traces"], receipt["removed"]["messages"]) == (0, 1)
+    assert b"Turing" not in b"".join(f.read_bytes() for f in memcli.paths.data.iterdir())
+    assert memcli("search", "dog").status == 3
+
+
+def test_forget_asks_on_a_terminal(memcli: Program) -> None:
+    id_ = memcli("remember", "I like tea.", "--json").json["id"]
+    assert memcli("forget", id_, stdin="n\n", tty=True).status == 1
+    assert memcli("show", id_).status == 0
+    assert memcli("forget", id_, stdin="y\n", tty=True).status == 0
+    assert memcli("show", id_).status == 3
+
+
+def test_forget_by_query_takes_what_contains_it_literally(memcli: Program) -> None:
+    memcli("remember", "Ärger with the LANDLORD.")
+    memcli("remember", "The tenant is nice.")
+    assert memcli("forget", "--query", "landlord", "--yes", "--json").json["removed"]["memories"] == 1
+    assert memcli("forget", "--query", "ärger", "--yes").status == 3
+    assert len(memcli("list", "--json").json["memories"]) == 1
+
+
+def test_what_to_forget_is_said_in_exactly_one_way(memcli: Program) -> None:
+    assert memcli("forget", "--yes").status == 1
+    assert memcli("forget", "--all", "--query", "x", "--yes").status == 1
+    assert memcli("forget", "--query", " ", "--yes").status == 1

@@ -1,0 +1,185 @@
+"""The loop: what is typed, what is answered, what happens when something goes wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from memcli.errors import ModelError
+from memcli.repl import welcome
+from memcli.store import threads
+from memcli.types import ChatModel, Prompt, Sampling
+from tests.fakes import ScriptedModel
+from tests.repl.harness import ALT_ENTER, CTRL_C, CTRL_D, CTRL_U, ENTER, UP, Repl, pasted
+
+GIB = 1 << 30
+
+
+class Interrupted(ScriptedModel):
+    """A model during whose answer the user presses Ctrl-C after `words` words, `times` times."""
+
+    def __init__(self, *answers: str, words: int = 2, times: int = 1) -> None:
+        super().__init__(*answers)
+        self._words, self._times = words, times
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> Iterator[str]:
+        for number, piece in enumerate(super().stream(prompt, sampling), 1):
+            yield piece
+            if number == self._words:
+                for _ in range(self._times):
+                    os.kill(os.getpid(), signal.SIGINT)
+
+
+class Failing(ScriptedModel):
+    """A model that fails at its first answer."""
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> Iterator[str]:
+        if not self.prompts:
+            self.prompts.append(prompt)
+            raise ModelError("the model fell over", "try again")
+        yield from super().stream(prompt, sampling)
+
+
+# --- typing ---------------------------------------------------------------------------------------------------------
+
+
+def test_enter_sends_and_the_turn_is_stored(repl: Repl) -> None:
+    assert "Hello there." in repl.type("hi", ENTER)
+    assert repl.said() == [("user", "hi"), ("assistant", "Hello there.")]
+
+
+def test_alt_enter_begins_a_new_line_of_the_same_message(repl: Repl) -> None:
+    repl.type("one", ALT_ENTER, "two", ENTER)
+    assert repl.said()[0] == ("user", "one\ntwo")
+
+
+def test_pasted_lines_wait_for_enter_and_stay_one_message(repl: Repl) -> None:
+    repl.type(pasted("one\r\ntwo\r\n"), "three", ENTER)
+    assert repl.said()[0] == ("user", "one\ntwo\nthree")
+
+
+def test_a_paste_that_is_not_sent_is_no_message(repl: Repl) -> None:
+    repl.type(pasted("one\ntwo\n"), CTRL_C)
+    assert repl.said() == []
+
+
+def test_an_empty_line_does_nothing(repl: Repl) -> None:
+    repl.type(ENTER, "   ", ENTER)
+    assert repl.said() == []
+
+
+def test_ctrl_c_clears_a_line_that_is_not_empty(repl: Repl) -> None:
+    screen = repl.type("wrong", CTRL_C, "right", ENTER)
+    assert repl.said()[0] == ("user", "right")
+    assert "Ctrl-D leaves\n\n" not in screen
+
+
+def test_ctrl_c_on_an_empty_line_says_how_to_leave_and_the_second_one_leaves(repl: Repl) -> None:
+    screen = repl.type(CTRL_C, CTRL_C, "never read", ENTER)
+    assert "\nCtrl-D leaves\n" in screen
+    assert repl.said() == []
+
+
+def test_a_message_in_between_makes_the_next_ctrl_c_the_first_again(repl: Repl) -> None:
+    repl.type(CTRL_C, "hi", ENTER, CTRL_C, "still here", ENTER)
+    assert [text for role, text in repl.said() if role == "user"] == ["hi", "still here"]
+
+
+def test_two_slashes_send_one(repl: Repl) -> None:
+    repl.type("//etc is a folder", ENTER)
+    assert repl.said()[0] == ("user", "/etc is a folder")
+
+
+# --- history --------------------------------------------------------------------------------------------------------
+
+
+def test_typed_lines_come_back_in_the_next_session_whole(repl: Repl) -> None:
+    repl.type("one", ALT_ENTER, "two", ENTER)
+    repl.type(UP, ENTER)
+    assert [text for role, text in repl.said() if role == "user"] == ["one\ntwo", "one\ntwo"]
+
+
+def test_the_history_file_is_private(repl: Repl) -> None:
+    repl.type("hi", ENTER)
+    assert stat.S_IMODE(repl.paths.history.stat().st_mode) == 0o600
+    assert stat.S_IMODE(repl.paths.history.parent.stat().st_mode) == 0o700
+
+
+def test_a_history_that_cannot_be_written_does_not_stop_the_conversation(repl: Repl) -> None:
+    repl.paths.history.mkdir(parents=True)  # a folder where the file should be
+    repl.type("hi", ENTER)
+    assert repl.said()[0] == ("user", "hi")
+
+
+# --- stopping and failing -------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_in_an_answer_keeps_what_was_said(make_repl: Callable[[ChatModel], Repl]) -> None:
+    repl = make_repl(Interrupted("one two three four five"))
+    screen = repl.type("count", ENTER, "/quit", ENTER)
+    assert "one two\nstopped\n" in screen
+    assert repl.said() == [("user", "count"), ("assistant", "one two")]
+    assert repl.store.value("SELECT interrupted FROM messages WHERE role = 'assistant'") == 1
+
+
+def test_a_second_ctrl_c_in_an_answer_leaves(make_repl: Callable[[ChatModel], Repl]) -> None:
+    repl = make_repl(Interrupted("one two three", times=2))
+    with pytest.raises(KeyboardInterrupt):
+        repl.type("count", ENTER)
+
+
+def test_a_failed_turn_is_reported_in_two_lines_and_its_text_is_put_back(make_repl: Callable[[ChatModel], Repl]) -> None:
+    repl = make_repl(Failing("Fine now."))
+    screen = repl.type("important", ENTER, " question", ENTER)
+    assert "memcli: the model fell over\n        try again\n" in screen
+    assert repl.said() == [("user", "important question"), ("assistant", "Fine now.")]
+
+
+def test_a_message_that_does_not_fit_the_window_is_put_back(repl: Repl) -> None:
+    screen = repl.type(pasted("word " * 3000), ENTER, CTRL_U, "short", ENTER)
+    assert "tokens; the window of 2048 has room" in screen
+    assert repl.said()[0] == ("user", "short")
+
+
+def test_an_unknown_command_names_the_nearest_one(repl: Repl) -> None:
+    assert "there is no command /thread\n        did you mean /threads?" in repl.type("/thread", ENTER)
+
+
+# --- the start ------------------------------------------------------------------------------------------------------
+
+
+def test_the_start_names_model_store_and_what_is_in_it(repl: Repl) -> None:
+    repl.remember("I like tea")
+    screen = repl.type()
+    assert "scripted (7.0B parameters)" in screen
+    assert f"{repl.paths.store} · 1 memory, 0 messages" in screen
+
+
+def test_a_thread_that_goes_on_shows_its_last_exchange(repl: Repl) -> None:
+    repl.type("first", ENTER, "second", ENTER)
+    repl.assistant.resume(threads.latest(repl.store))
+    screen = repl.type()
+    assert "> second\n\nOnce more.\n" in screen
+    assert "first" not in screen
+
+
+def test_the_last_exchange_cannot_act_on_the_terminal(make_repl: Callable[[ChatModel], Repl]) -> None:
+    repl = make_repl(ScriptedModel("a\x1b[2Jb\x1b]0;title\x07c"))
+    repl.type("hi", ENTER)
+    repl.assistant.resume(threads.latest(repl.store))
+    assert "abc" in repl.type()
+
+
+@pytest.mark.parametrize(("gigabytes", "size"), [(4, "1-2B"), (7.6, "3-4B"), (15.5, "7-8B"), (31, "14B"), (125, "32B")])
+def test_the_suggested_model_suits_the_machine(gigabytes: float, size: str) -> None:
+    assert welcome.suggested(int(gigabytes * GIB)) == size
+
+
+def test_ctrl_d_leaves_and_the_store_stays_open_for_its_owner(repl: Repl, tmp_path: Path) -> None:
+    repl.type(CTRL_D)
+    assert repl.store.value("SELECT 1") == 1

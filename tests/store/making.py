@@ -1,0 +1,87 @@
+"""Short ways to fill a store in tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import memcli
+from memcli.errors import MemcliError
+from memcli.store import index, memories, messages, threads
+from memcli.store.database import Store
+from memcli.types import Candidate, Filters, Kind, Memory, Message, Owner, Role, Source, Trust
+from tests.fakes import HashingEmbedder
+
+NOW = "2026-03-01T09:30:00Z"
+EMBEDDER = HashingEmbedder()
+
+
+def at(day: int, month: int = 3) -> str:
+    return f"2026-{month:02}-{day:02}T12:00:00Z"
+
+
+class Filled:
+    """A store together with a thread, whose messages and memories are indexed as they are added."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        index.adopt(store, EMBEDDER.identity, EMBEDDER.dimension)
+        self.thread = threads.create(store, now=NOW, name="first")
+
+    def say(self, text: str, *, now: str = NOW, thread: str | None = None, **more: object) -> Message:
+        message = messages.add(
+            self.store,
+            thread_id=thread or self.thread.id,
+            role=Role.USER,
+            content=text,
+            trust=Trust.USER,
+            now=now,
+            **more,  # type: ignore[arg-type]
+        )
+        self.index(Owner.MESSAGE, message.id, [text])
+        return message
+
+    def keep(
+        self, text: str, *, of: Sequence[Message] = (), now: str = NOW, kind: Kind = Kind.SEMANTIC, **more: object
+    ) -> Memory:
+        sources = [Source(message.id, 0, len(message.content)) for message in of]
+        memory = memories.add(
+            self.store,
+            kind=kind,
+            text=text,
+            trust=Trust.USER,
+            now=now,
+            sources=sources,
+            **more,  # type: ignore[arg-type]
+        )
+        self.index(Owner.MEMORY, memory.id, [text])
+        return memory
+
+    def supersede(self, old: Memory, new: Memory, now: str = NOW) -> None:
+        self.store.run("UPDATE memories SET retired_at = ?, superseded_by = ? WHERE id = ?", (now, new.id, old.id))
+
+    def index(self, owner: Owner, owner_id: str, texts: Sequence[str]) -> None:
+        pieces = [index.Piece(0, len(text), text) for text in texts]
+        index.add(self.store, owner, owner_id, pieces, EMBEDDER.embed(texts))
+
+    def search(self, query: str, filters: Filters = Filters(), limit: int = 20, now: str = NOW) -> list[Candidate]:  # noqa: B008
+        match, (vector,) = index.match_query(query.split()), EMBEDDER.embed([query])
+        return index.gather(self.store, match=match, vector=vector, filters=filters, limit=limit, now=now)
+
+    def found(self, query: str, filters: Filters = Filters(), limit: int = 20, now: str = NOW) -> set[str]:  # noqa: B008
+        return {item.id for item in self.search(query, filters, limit, now)}
+
+
+def python(code: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+    """Run `code` in a process of its own, which finds the same memcli as the tests do."""
+    found = {**os.environ, "PYTHONPATH": str(Path(memcli.__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=found, **options)
+
+
+def one_clear_line(error: MemcliError) -> bool:
+    return bool(error.message) and "\n" not in error.message and bool(error.hint)

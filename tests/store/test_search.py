@@ -1,0 +1,269 @@
+"""The index: what is found, by which measure, within which limits."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import random
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from memcli.errors import InputError
+from memcli.store import index, threads
+from memcli.store.database import Store
+from memcli.types import Filters, Kind, Owner
+from tests.store.making import EMBEDDER, NOW, Filled, at
+
+ANY = Filters()
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(terms=st.lists(st.text(), max_size=8))
+def test_any_text_can_be_searched_for(filled: Filled, terms: list[str]) -> None:
+    match = index.match_query(terms)
+    if match is not None:
+        index.by_words(filled.store, match, ANY, 5, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "hostile", ['"', '""a', "a AND", "NEAR(a b", "text:a", "*a*", "-a", "a\x00b", "^a", "\ud800a", "(", "a)"]
+)
+def test_hostile_terms_are_plain_words(filled: Filled, hostile: str) -> None:
+    wanted = filled.say("a zebra")
+    match = index.match_query([hostile, "zebra"])
+    assert match is not None
+    assert [hit[1] for hit in index.by_words(filled.store, match, ANY, 5, now=NOW)] == [wanted.id]
+
+
+def test_terms_without_letters_or_digits_make_no_query() -> None:
+    assert index.match_query([]) is None
+    assert index.match_query(["", "?!", "--", "\x00", "🦓"]) is None
+    assert index.match_query(["tea", "?", "tea", 'a"b']) == '"tea" OR "a""b"'
+
+
+def test_thousands_of_terms_are_a_query(filled: Filled) -> None:
+    wanted = filled.say("word4999")
+    match = index.match_query([f"word{n}" for n in range(5000)])
+    assert match is not None
+    assert [hit[1] for hit in index.by_words(filled.store, match, ANY, 5, now=NOW)] == [wanted.id]
+
+
+def test_words_are_found_in_other_forms_and_without_accents(filled: Filled) -> None:
+    filled.say("nothing of the kind")
+    wanted = filled.say("We visited the cafés")
+    for word in ("visiting", "CAFE", "café"):
+        (best, *_) = filled.search(word)
+        assert (best.id, best.words > 0) == (wanted.id, True)
+
+
+def test_a_better_match_scores_higher(filled: Filled) -> None:
+    weak = filled.say("tea and a great many other things besides that one drink, of which there are some")
+    strong = filled.say("tea tea")
+    for n in range(5):
+        filled.say(f"filler {n}")
+    match = index.match_query(["tea"])
+    assert match is not None
+    hits = index.by_words(filled.store, match, ANY, 5, now=NOW)
+    assert [hit[1] for hit in hits] == [strong.id, weak.id]
+    assert hits[0][3] > hits[1][3] > 0
+
+
+def test_cosine_is_one_for_the_same_text_and_finds_what_shares_no_word_with_the_match(filled: Filled) -> None:
+    same, other = filled.say("green tea"), filled.say("black coffee")
+    vector = EMBEDDER.embed(["green tea"])[0]
+    found = index.gather(filled.store, match=None, vector=vector, filters=ANY, limit=5, now=NOW)
+    assert [item.id for item in found] == [same.id, other.id]
+    assert found[0].cosine == pytest.approx(1)
+    assert found[0].words == 0
+
+
+def test_both_measures_are_completed_for_what_only_one_search_found(filled: Filled) -> None:
+    wordy = filled.say("tea " + " ".join(f"w{n}" for n in range(40)))
+    near = [filled.say(f"coffee {n}") for n in range(3)]
+    vector = EMBEDDER.embed(["coffee"])[0]
+    found = index.gather(filled.store, match=index.match_query(["tea"]), vector=vector, filters=ANY, limit=1, now=NOW)
+    items = {item.id: item for item in found}
+    assert items[wordy.id].words > 0
+    assert items[wordy.id].cosine == pytest.approx(
+        index.cosines(filled.store, vector, [chunk(filled, wordy.id)])[chunk(filled, wordy.id)]
+    )
+    assert len(items.keys() & {message.id for message in near}) == 1
+
+
+def chunk(filled: Filled, owner_id: str) -> int:
+    return int(filled.store.value("SELECT id FROM chunks WHERE owner_id = ?", (owner_id,)))
+
+
+def test_an_item_has_the_best_of_its_chunks_and_shows_the_nearest(filled: Filled) -> None:
+    message = filled.say("placeholder")
+    filled.index(Owner.MESSAGE, message.id, ["rain rain rain", "sun and tea", "unrelated words here"])
+    vector = EMBEDDER.embed(["sun and tea"])[0]
+    (item,) = index.gather(
+        filled.store, match=index.match_query(["rain"]), vector=vector, filters=ANY, limit=5, now=NOW
+    )
+    assert (item.text, item.excerpt) == ("placeholder", "sun and tea")
+    assert item.cosine == pytest.approx(1)
+    assert item.words == max(
+        index.word_scores(
+            filled.store, '"rain"', [row[0] for row in filled.store.rows("SELECT id FROM chunks")]
+        ).values()
+    )
+
+
+def test_indexing_again_replaces_what_was_indexed(filled: Filled) -> None:
+    message = filled.say("old words")
+    filled.index(Owner.MESSAGE, message.id, ["new words"])
+    assert index.by_words(filled.store, '"old"', ANY, 5, now=NOW) == []
+    assert filled.store.value("SELECT count(*) FROM chunks_vec") == 1
+
+
+def test_candidates_carry_what_ranking_and_results_need(filled: Filled) -> None:
+    said = filled.say("I moved to Rome", external_id="D1:3", name="Ann")
+    plain = filled.say("To Rome, for work")
+    memory = filled.keep("Moved to Rome", of=[said, plain], tags=("home",), valid_from="2026-03", kind=Kind.EPISODIC)
+    items = {item.id: item for item in filled.search("Rome")}
+    message = items[said.id]
+    assert (message.kind, message.refs, message.name, message.thread_id) == (
+        "message",
+        ("D1:3",),
+        "Ann",
+        filled.thread.id,
+    )
+    assert (message.seq, items[plain.id].refs) == (said.seq, (plain.id,))
+    found = items[memory.id]
+    assert (found.kind, found.refs, found.tags) == ("episodic", ("D1:3", plain.id), ("home",))
+    assert (found.valid_from, found.thread_id, found.text) == ("2026-03", filled.thread.id, "Moved to Rome")
+
+
+def test_filters_by_kind_thread_and_tag(filled: Filled) -> None:
+    other = threads.create(filled.store, now=NOW)
+    here, there = filled.say("tea here"), filled.say("tea there", thread=other.id)
+    fact = filled.keep("tea fact", of=[here], tags=("drink", "hot"))
+    rule = filled.keep("tea rule", kind=Kind.PROCEDURAL, tags=("drink",))
+    assert filled.found("tea") == {here.id, there.id, fact.id, rule.id}
+    assert filled.found("tea", Filters(kinds=("message",))) == {here.id, there.id}
+    assert filled.found("tea", Filters(kinds=("semantic", "message"))) == {here.id, there.id, fact.id}
+    assert filled.found("tea", Filters(thread_id=filled.thread.id)) == {here.id, fact.id}
+    assert filled.found("tea", Filters(exclude_thread=filled.thread.id)) == {there.id, fact.id, rule.id}
+    assert filled.found("tea", Filters(tags=("drink",))) == {fact.id, rule.id}
+    assert filled.found("tea", Filters(tags=("drink", "hot"))) == {fact.id}
+    assert filled.found("tea", Filters(tags=("cold",))) == set()
+
+
+def test_filters_by_time_at_the_precision_that_is_known(filled: Filled) -> None:
+    said = filled.say("tea said", now=at(10))
+    dated = filled.keep("tea dated", now=at(10), valid_from="2025-07")
+    undated = filled.keep("tea undated", now=at(20))
+    assert filled.found("tea", Filters(since=at(10))) == {said.id, undated.id}
+    assert filled.found("tea", Filters(since=at(11))) == {undated.id}
+    assert filled.found("tea", Filters(until=at(10))) == {said.id, dated.id}
+    assert filled.found("tea", Filters(until="2026-03-10")) == {said.id, dated.id}
+    assert filled.found("tea", Filters(since="2025-07-15T00:00:00Z", until="2025-07-20T00:00:00Z")) == {dated.id}
+    assert filled.found("tea", Filters(since="2025-08-01T00:00:00Z", until="2025-12-31")) == set()
+
+
+def test_retired_and_expired_memories_come_up_only_when_asked_for(filled: Filled) -> None:
+    old, new = filled.keep("tea in Rome", now=at(1)), filled.keep("tea in Oslo", now=at(5))
+    filled.supersede(old, new, now=at(5))
+    parking = filled.keep("tea at B2", now=at(2), expires_at=at(4))
+    later = at(9)
+    assert filled.found("tea", now=later) == {new.id}
+    assert filled.found("tea", Filters(retired=True), now=later) == {old.id, new.id, parking.id}
+    assert filled.found("tea", Filters(as_of=at(3)), now=later) == {old.id, parking.id}
+    assert filled.found("tea", Filters(as_of=at(4)), now=later) == {old.id}
+    assert filled.found("tea", Filters(as_of=at(5)), now=later) == {new.id}
+
+
+def test_a_narrow_filter_loses_nothing_among_many_nearer_neighbours(filled: Filled) -> None:
+    other = threads.create(filled.store, now=NOW)
+    with filled.store.atomic():
+        for n in range(300):
+            filled.say(f"tea {n}")
+        hidden = filled.say("something altogether different", thread=other.id)
+        old = filled.keep("an older belief")
+        for n in range(100):
+            filled.supersede(filled.keep(f"tea was {n}"), old)
+    assert filled.found("tea", Filters(thread_id=other.id), limit=3) == {hidden.id}
+    assert filled.found("tea", Filters(exclude_thread=filled.thread.id), limit=3) == {hidden.id, old.id}
+    assert filled.found("tea", Filters(kinds=("semantic",)), limit=3) == {old.id}
+
+
+def test_results_do_not_depend_on_the_order_of_storing(tmp_path: Path) -> None:
+    texts = ["tea", "tea", "tea", "tea", "green tea", "tea green", "coffee", "coffee", "more tea here"]
+    items = [(f"item{n:06}", text) for n, text in enumerate(texts)]
+    seen = []
+    for turn, seed in itertools.product(range(3), (1, 2)):
+        random.Random(seed * 10 + turn).shuffle(items)
+        with Store.open(tmp_path / f"{turn}{seed}.db") as store:
+            filled = Filled(store)
+            with store.atomic():
+                for id_, text in items:
+                    filled.say(text, id=id_)
+            found = filled.search("green tea", limit=2) + filled.search("coffee tea", limit=3)
+            seen.append([(item.id, item.words, item.cosine, item.excerpt) for item in found])
+    assert all(ranking == seen[0] for ranking in seen)
+
+
+def test_vectors_of_another_embedder_are_refused(filled: Filled) -> None:
+    index.adopt(filled.store, EMBEDDER.identity, EMBEDDER.dimension)
+    assert index.identity(filled.store) == EMBEDDER.identity
+    with pytest.raises(InputError) as caught:
+        index.adopt(filled.store, "other:384", 384)
+    assert EMBEDDER.identity in caught.value.hint
+    message = filled.say("hello")
+    with pytest.raises(InputError):
+        index.add(filled.store, Owner.MESSAGE, message.id, [index.Piece(0, 1, "h")], [b"\0" * 8])
+
+
+def test_without_an_embedder_words_are_searched_alone(store: Store) -> None:
+    message = threads.create(store, now=NOW) and None
+    assert message is None
+    assert index.identity(store) is None
+    assert index.by_vector(store, struct.pack("<2f", 1, 0), ANY, 5, now=NOW) == []
+    assert index.gather(store, match='"a"', vector=struct.pack("<2f", 1, 0), filters=ANY, limit=5, now=NOW) == []
+
+
+def test_a_vector_of_zeros_finds_nothing_and_does_no_harm(filled: Filled) -> None:
+    filled.say("tea")
+    zeros = bytes(4 * EMBEDDER.dimension)
+    odd = filled.say("odd")
+    index.add(filled.store, Owner.MESSAGE, odd.id, [index.Piece(0, 3, "odd")], [zeros])
+    assert index.by_vector(filled.store, zeros, ANY, 5, now=NOW) == []
+    assert odd.id not in {hit[1] for hit in index.by_vector(filled.store, EMBEDDER.embed(["tea"])[0], ANY, 5, now=NOW)}
+
+
+def test_chunks_without_vectors_wait_and_are_filled_later(filled: Filled) -> None:
+    message = filled.say("soon")
+    index.add(filled.store, Owner.MESSAGE, message.id, [index.Piece(0, 3, "one"), index.Piece(3, 6, "two")])
+    assert index.missing(filled.store) == 2
+    waiting = index.pending(filled.store, 10)
+    assert [text for _, text in waiting] == ["one", "two"]
+    chunk_ids, vectors = [id_ for id_, _ in waiting], EMBEDDER.embed(["one", "two"])
+    index.fill(filled.store, chunk_ids[:1], vectors[:1])
+    index.fill(filled.store, [*chunk_ids, 9999], [*vectors, vectors[0]])
+    assert (index.missing(filled.store), index.pending(filled.store, 10)) == (0, [])
+    assert index.cosines(filled.store, vectors[1], chunk_ids)[chunk_ids[1]] == pytest.approx(1)
+
+
+def test_nothing_is_indexed_for_an_item_that_is_gone(filled: Filled) -> None:
+    filled.index(Owner.MESSAGE, "forgotten1", ["a secret"])
+    assert filled.store.value("SELECT count(*) FROM chunks") == 0
+
+
+def test_removing_takes_words_and_vectors_along(filled: Filled) -> None:
+    gone, stays = filled.say("tea one"), filled.say("tea two")
+    index.remove(filled.store, Owner.MESSAGE, [gone.id])
+    assert filled.found("tea") == {stays.id}
+    assert filled.store.value("SELECT count(*) FROM chunks_vec") == 1
+
+
+def test_a_failed_transaction_leaves_the_index_in_step(filled: Filled) -> None:
+    stays = filled.say("tea one")
+    with contextlib.suppress(ZeroDivisionError), filled.store.atomic():
+        filled.say("tea two")
+        raise ZeroDivisionError
+    assert filled.found("tea") == {stays.id}
