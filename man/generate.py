@@ -64,17 +64,13 @@ def roff(text: str) -> str:
 
 
 def parameter(param: Any) -> str:
-    names = ", ".join([*param.opts, *param.secondary_opts])
-    if param.param_type_name == "argument":
-        names = param.make_metavar(typer.Context(typer.main.get_command(build())))
-    elif not getattr(param, "is_flag", False):
-        names += f" {param.make_metavar(typer.Context(typer.main.get_command(build())))}"
-    return f".TP\n.B {roff(names)}\n{roff(getattr(param, 'help', None) or 'See above.')}\n"
+    names, text = param.get_help_record(typer.Context(typer.main.get_command(build())))
+    return f".TP\n.B {roff(names)}\n{roff(' '.join(text.split()) or 'See above.')}\n"
 
 
 def command(name: str, what: Any) -> str:
     arguments = [p for p in what.params if p.param_type_name == "argument"]
-    usage = " ".join(p.make_metavar(typer.Context(what)) for p in arguments)
+    usage = " ".join(piece for p in arguments for piece in p.get_usage_pieces(typer.Context(what)))
     lines = [
         f'.SS "{roff(f"memcli {name} [OPTIONS] {usage}".strip())}"\n',
         roff(inspect.cleandoc(what.help or "")) + "\n",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,23 @@ def memcli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: ScriptedModel
     monkeypatch.setattr(Workspace, "_open_embedder", lambda self: embedder)
     monkeypatch.setattr(Workspace, "_load_model", lambda self, name: model)
     return Program(tmp_path / "home", {})
+
+
+@pytest.fixture(scope="session")
+def embedder_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compile the real embedder once for all tests; the folder holds what a user's cache folder would."""
+    import subprocess
+    import sys
+
+    home = tmp_path_factory.mktemp("shared")
+    env = {**os.environ, "XDG_CACHE_HOME": str(home), "MEMCLI_DB": str(home / "m.db"), "HOME": str(home)}
+    subprocess.run(
+        [sys.executable, "-m", "memcli", "-q", "remember", "warm up"], env=env, check=True, capture_output=True
+    )
+    return home
+
+
+@pytest.fixture
+def compiled_embedder(embedder_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let memcli find the compiled embedder, so that no test waits for it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(embedder_cache))

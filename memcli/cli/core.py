@@ -37,14 +37,20 @@ class CoreAction(StrEnum):
 
 def core(
     ctx: typer.Context,
-    action: Annotated[CoreAction, typer.Argument(help="show, set, append, replace or clear.")] = CoreAction.SHOW,
+    action: Annotated[
+        CoreAction, typer.Argument(metavar="ACTION", help="show, set, append, replace or clear.")
+    ] = CoreAction.SHOW,
     label: Annotated[
-        str | None, typer.Argument(help="Which block, such as user or persona.", autocompletion=complete.labels)
+        str | None,
+        typer.Argument(metavar="LABEL", help="Which block, such as user or persona.", autocompletion=complete.labels),
     ] = None,
-    text: Annotated[list[str] | None, typer.Argument(help="The text; for replace: OLD NEW.")] = None,
+    text: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="The text; for replace: OLD NEW.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Show or change core memory: short labelled texts that are always in the context."""
+    """Show or change what is always in the context.
+
+    Core memory is a few short labelled texts, such as user and persona.
+    """
     run = of(ctx)
     if action is CoreAction.SHOW:
         _show_core(run, label, json=json)

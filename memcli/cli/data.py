@@ -35,13 +35,16 @@ def register(app: typer.Typer) -> None:
 
 def import_(
     ctx: typer.Context,
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="JSONL files; - is stdin.")],
-    format_: Annotated[Format, typer.Option("--format", help="How the files are written.")] = Format.AUTO,
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="JSONL files; - is stdin.")],
+    format_: Annotated[Format, typer.Option("--format", help="auto or jsonl.", metavar="FORMAT")] = Format.AUTO,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files, and stop.")] = False,
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Pass over bad lines.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Import messages, memories, core blocks and threads, one JSON record a line."""
+    """Import messages and memories from JSONL.
+
+    The files have one record a line; "type" is message (the default), memory, core or thread. They are checked first.
+    """
     run = of(ctx)
     parsed = [(name, importing.parse(_read(run, name).splitlines())) for name in files]
     bad = [(name, p.bad) for name, p in parsed if p.bad]
@@ -109,11 +112,13 @@ class ThreadAction(StrEnum):
 
 def threads_(
     ctx: typer.Context,
-    action: Annotated[ThreadAction, typer.Argument(help="list, show, rename or forget.")] = ThreadAction.LIST,
+    action: Annotated[
+        ThreadAction, typer.Argument(metavar="ACTION", help="list, show, rename or forget.")
+    ] = ThreadAction.LIST,
     thread: Annotated[
-        str | None, typer.Argument(help="Name or id of a thread.", autocompletion=complete.threads)
+        str | None, typer.Argument(metavar="THREAD", help="Name or id of a thread.", autocompletion=complete.threads)
     ] = None,
-    name: Annotated[list[str] | None, typer.Argument(help="The new name, for rename.")] = None,
+    name: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="The new name, for rename.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before forgetting.")] = False,
     json: AsJson = False,
 ) -> None:

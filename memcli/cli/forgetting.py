@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 def forget(
     ctx: typer.Context,
     id_: Annotated[
-        list[str] | None, typer.Argument(metavar="ID...", help="What to forget.", autocompletion=complete.items)
+        list[str] | None, typer.Argument(metavar="ID", help="What to forget.", autocompletion=complete.items)
     ] = None,
     query: Annotated[str | None, typer.Option(help="Everything that contains this text.", metavar="Q")] = None,
     thread: Annotated[
@@ -45,7 +45,10 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Forget for real: the items, what they came from, and what was made from them. It cannot be undone."""
+    """Forget for real, with a receipt.
+
+    The items go, and with them what they came from and what was made from them. It cannot be undone.
+    """
     run = of(ctx)
     if sum((bool(id_), query is not None, thread is not None, before is not None, everything)) != 1:
         raise InputError("say what to forget, in one way", "ids, --query, --thread, --before or --all")

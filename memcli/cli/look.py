@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def list_(
     ctx: typer.Context,
-    kind: Annotated[Kind | None, typer.Option(help="Only this kind.")] = None,
+    kind: Annotated[Kind | None, typer.Option(help="episodic, semantic or procedural.", metavar="KIND")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Retired and expired ones too.")] = False,
     json: AsJson = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Print one JSON document a line.")] = False,
@@ -45,10 +45,12 @@ def list_(
 
 def show(
     ctx: typer.Context,
-    id_: Annotated[str, typer.Argument(metavar="ID", autocompletion=complete.items)],
+    id_: Annotated[
+        str, typer.Argument(metavar="ID", help="An id or the beginning of one.", autocompletion=complete.items)
+    ],
     json: AsJson = False,
 ) -> None:
-    """Show one memory or message, with where it came from."""
+    """Show one memory or message and its origin."""
     run = of(ctx)
     store = run.workspace.store
     owner, full = ids.resolve(store, id_)

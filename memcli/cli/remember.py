@@ -34,8 +34,12 @@ def register(app: typer.Typer) -> None:
 
 def remember(
     ctx: typer.Context,
-    text: Annotated[list[str] | None, typer.Argument(help="What to remember; without it stdin is read.")] = None,
-    kind: Annotated[GivenKind, typer.Option(help="What happened, what is so, or how to act.")] = GivenKind.AUTO,
+    text: Annotated[
+        list[str] | None, typer.Argument(metavar="TEXT", help="What to remember; without it stdin is read.")
+    ] = None,
+    kind: Annotated[
+        GivenKind, typer.Option(help="auto, episodic, semantic or procedural.", metavar="KIND")
+    ] = GivenKind.AUTO,
     core: Annotated[str | None, typer.Option(help="Append to this core block instead.", metavar="LABEL")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Tag it; may be repeated.", metavar="TAG")] = None,
     at: At = None,

@@ -35,9 +35,12 @@ def register(app: typer.Typer) -> None:
 
 def search(
     ctx: typer.Context,
-    query: Annotated[list[str] | None, typer.Argument(help="What to look for.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-k", help="At most this many results.", min=1)] = 10,
-    kind: Annotated[list[FoundKind] | None, typer.Option(help="Only this kind; may be repeated.")] = None,
+    query: Annotated[list[str] | None, typer.Argument(metavar="QUERY", help="What to look for.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-k", help="At most this many results.", min=1, metavar="N")] = 10,
+    kind: Annotated[
+        list[FoundKind] | None,
+        typer.Option(help="episodic, semantic, procedural or message; may be repeated.", metavar="KIND"),
+    ] = None,
     thread: Annotated[
         str | None, typer.Option(help="Only messages of this thread.", metavar="T", autocompletion=complete.threads)
     ] = None,

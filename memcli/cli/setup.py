@@ -39,15 +39,16 @@ class ModelAction(StrEnum):
 
 def models(
     ctx: typer.Context,
-    action: Annotated[ModelAction, typer.Argument(help="list, add or use.")] = ModelAction.LIST,
+    action: Annotated[ModelAction, typer.Argument(metavar="ACTION", help="list, add or use.")] = ModelAction.LIST,
     model: Annotated[
-        str | None, typer.Argument(help="add: a GGUF file; use: a name.", autocompletion=complete.models)
+        str | None,
+        typer.Argument(metavar="MODEL", help="add: a GGUF file; use: a name.", autocompletion=complete.models),
     ] = None,
     name: Annotated[str | None, typer.Option(help="add: call it NAME.", metavar="NAME")] = None,
     copy: Annotated[bool, typer.Option("--copy", help="add: copy the file instead of linking to it.")] = False,
     json: AsJson = False,
 ) -> None:
-    """List the chat models; add a GGUF file; choose the one to use."""
+    """List, add and choose chat models."""
     from memcli.inference import catalog
 
     run = of(ctx)
@@ -115,12 +116,14 @@ class ConfigAction(StrEnum):
 
 def config(
     ctx: typer.Context,
-    action: Annotated[ConfigAction, typer.Argument(help="show, get, set, unset or path.")] = ConfigAction.SHOW,
-    key: Annotated[str | None, typer.Argument(help="The setting.", autocompletion=complete.keys)] = None,
-    value: Annotated[str | None, typer.Argument(help="Its new value, for set.")] = None,
+    action: Annotated[
+        ConfigAction, typer.Argument(metavar="ACTION", help="show, get, set, unset or path.")
+    ] = ConfigAction.SHOW,
+    key: Annotated[str | None, typer.Argument(metavar="KEY", help="The setting.", autocompletion=complete.keys)] = None,
+    value: Annotated[str | None, typer.Argument(metavar="VALUE", help="Its new value, for set.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Show the settings in force and where each comes from; change one."""
+    """Show the settings and their origins; change one."""
     run = of(ctx)
     if action is ConfigAction.PATH:
         path = str(settings.location(run.paths, run.environ, run.config_path))
@@ -161,7 +164,7 @@ def _change(run: Run, key: str, value: str | None, *, unset: bool) -> None:
 
 
 def doctor(ctx: typer.Context, json: AsJson = False) -> None:
-    """Check the installation: store, embedder, model, and where the model runs."""
+    """Check store, embedder, model and where it runs."""
     from memcli import health
 
     run = of(ctx)

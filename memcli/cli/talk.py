@@ -79,7 +79,9 @@ def _speak(run: Run, assistant: Assistant, line: str, sampling: Sampling) -> boo
 
 def ask(
     ctx: typer.Context,
-    prompt: Annotated[list[str] | None, typer.Argument(help="The question; without it stdin is the question.")] = None,
+    prompt: Annotated[
+        list[str] | None, typer.Argument(metavar="QUESTION", help="The question; without it stdin is the question.")
+    ] = None,
     thread: ThreadName = None,
     new: Annotated[bool, typer.Option("--new", help="Begin a new thread (the default).")] = False,
     continue_: Continue = False,
@@ -116,14 +118,16 @@ def ask(
 
 def context(
     ctx: typer.Context,
-    prompt: Annotated[list[str] | None, typer.Argument(help="The message to assemble the context for.")] = None,
+    prompt: Annotated[
+        list[str] | None, typer.Argument(metavar="MESSAGE", help="The message to assemble the context for.")
+    ] = None,
     thread: ThreadName = None,
     model: ModelName = None,
     context_size: ContextSize = None,
     raw: Annotated[bool, typer.Option("--raw", help="Print the exact text, special tokens included.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Show the context that the model would see, segment by segment, with its tokens."""
+    """Show what the model would see, with its tokens."""
     run = _settle(ctx, model, context_size, None, None)
     existing = _find_thread(run, thread, False)
     if thread and existing is None:

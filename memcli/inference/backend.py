@@ -12,7 +12,7 @@ import os
 import re
 import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -159,7 +159,6 @@ class LoadedModel:
         self._handle = handle
         self._contexts: set[Context] = set()
         self._pieces: dict[tuple[int, bool], bytes] = {}
-        self.vocab = library.llama_model_get_vocab(handle)
         _runtime.models.add(self)
 
     @classmethod
@@ -188,6 +187,10 @@ class LoadedModel:
         if not self._handle:
             raise ModelError(f"the model {self.path.name} has been closed")
         return self._handle
+
+    @property
+    def vocab(self) -> Any:
+        return self.library.llama_model_get_vocab(self.handle)
 
     @property
     def n_params(self) -> int:
@@ -224,7 +227,6 @@ class LoadedModel:
 
         `special` reads the spelling of control tokens as those tokens; `add_special` adds BOS/EOS as the model wants.
         """
-        self.handle  # noqa: B018 (raises when closed; the vocabulary goes with the model)
         data = encoded(text)
         room = len(data) + 4
         for _ in range(2):
@@ -237,13 +239,13 @@ class LoadedModel:
 
     def piece(self, token: int, special: bool = True) -> bytes:
         """Return the bytes that `token` stands for; without `special`, control tokens stand for nothing."""
-        known = self._pieces.get((token, special))
-        if known is None:
-            known = self._pieces[token, special] = self._read_piece(token, special)
-        return known
+        if (token, special) not in self._pieces:
+            self._pieces[token, special] = self._read_piece(token, special)
+        return self._pieces[token, special]
 
     def _read_piece(self, token: int, special: bool) -> bytes:
-        self.handle  # noqa: B018 (see tokenize)
+        if not 0 <= token < self.library.llama_vocab_n_tokens(self.vocab):  # it would throw through C: the process dies
+            raise ModelError(f"{self.path.name} has no token {token}")
         size = 64
         for _ in range(2):
             buffer = ctypes.create_string_buffer(size)
@@ -251,7 +253,7 @@ class LoadedModel:
             if count >= 0:
                 return buffer.raw[:count]
             size = -count
-        raise ModelError(f"{self.path.name} has no token {token}")
+        raise ModelError(f"{self.path.name} cannot spell token {token}")
 
     def close(self) -> None:
         """Free the contexts, then the weights. Closing twice is harmless."""
@@ -271,13 +273,13 @@ class Context:
         self.library = model.library
         self._handle: Any = None
         self._running = threading.Lock()
-        self._aborted = False
+        self.aborted = False
         self._interrupted = False
         settings = self.library.llama_context_default_params()
         settings.no_perf = True
         for name, value in params.items():
             setattr(settings, name, value)
-        self._callback = self.library.ggml_abort_callback(self._should_abort)
+        self._callback = self.library.ggml_abort_callback(self._asked().send)
         settings.abort_callback = self._callback
         _runtime.log.expect()
         self._handle = self.library.llama_init_from_model(model.handle, settings)
@@ -312,32 +314,32 @@ class Context:
 
     def abort(self) -> None:
         """End the running call soon (it returns 2) and all that follow, until `resume`."""
-        self._aborted = True
+        self.aborted = True
 
     def resume(self) -> None:
         """Take back `abort`."""
-        self._aborted = False
-
-    @property
-    def aborted(self) -> bool:
-        return self._aborted
+        self.aborted = False
 
     def _run(self, call: Any, batch: Any) -> int:
         with self._running:
             result = int(call(self.handle, batch))
         if self._interrupted:
-            self._interrupted = self._aborted = False
+            self._interrupted = self.aborted = False
             raise KeyboardInterrupt
         return result
 
-    def _should_abort(self, _data: object) -> bool:
-        # Called between graph nodes on the calling thread: on the main thread this is where Python runs its signal
-        # handlers, so Ctrl-C works within a long evaluation. ctypes would print and drop an exception raised here.
-        try:
-            return self._aborted
-        except KeyboardInterrupt:
-            self._interrupted = True
-            return True
+    def _asked(self) -> Generator[bool, None, None]:
+        """Answer the library, which asks between graph nodes whether to abort.
+
+        On the main thread this is where Python runs signal handlers during a long call. What a handler raises at the
+        entry of a function would be printed and dropped by ctypes; a generator is resumed within its try.
+        """
+        while True:
+            try:
+                while True:
+                    yield self.aborted
+            except KeyboardInterrupt:
+                self._interrupted = self.aborted = True
 
     def close(self) -> None:
         """Stop what runs, wait for it, free the memory. Closing twice is harmless."""
@@ -375,6 +377,7 @@ def default_threads() -> int:
 
 
 def _linux_cores() -> int:
+    """Return 0 on other systems."""
     if not hasattr(os, "sched_getaffinity"):
         return 0
     usable = os.sched_getaffinity(0)
@@ -388,8 +391,7 @@ def _linux_cores() -> int:
 
 
 def _quota() -> int:
-    """Return the whole processors that a container's limit leaves, 0 where there is none."""
-    try:
+    try:  # a container's limit
         limit, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
     except (OSError, ValueError):
         return 0

@@ -12,6 +12,7 @@ import re
 import shutil
 import struct
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from math import prod
@@ -138,7 +139,8 @@ def add(path: Path, name: str | None = None, *, copy: bool = False, paths: Paths
     except OSError as error:
         raise InputError(f"cannot put the model into {paths.models}: {error.strerror}") from None
     finally:
-        scratch.unlink(missing_ok=True)
+        with suppress(OSError):  # mostly it is not there any more
+            scratch.unlink()
     return _found(target, Origin.INSTALLED)
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from memcli.errors import InputError, ModelError
 from memcli.inference.backend import Context, LoadedModel, default_threads, new_context
 from memcli.inference.offload import LADDER, Rung
+from memcli.inference.probe import is_encoder
 from memcli.inference.template import Template
 from memcli.inference.tokens import ModelVocabulary, encode
 from memcli.types import Answer, Prompt, Sampling, Turn
@@ -149,6 +150,9 @@ class LlamaChat:
         """
         layers = rung.gpu_layers if gpu_layers is None else gpu_layers
         model = LoadedModel.load(path, gpu_layers=layers, extra_buffers=rung.extra_buffers, log=log)
+        if is_encoder(model):  # llama.cpp would let it babble
+            model.close()
+            raise ModelError(f"{path.name} is an embedding model: it cannot chat", "choose another one with --model")
         library = model.library
         window = min(context_size or DEFAULT_WINDOW, model.n_ctx_train or DEFAULT_WINDOW)
         flash = library.LLAMA_FLASH_ATTN_TYPE_AUTO if layers else library.LLAMA_FLASH_ATTN_TYPE_DISABLED

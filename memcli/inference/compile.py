@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memcli.errors import EmbedderError
-from memcli.inference.encoder import VOCABULARY, WORD_START, LlamaEmbedder
+from memcli.inference.encoder import VOCABULARY, WINDOW, WORD_START, LlamaEmbedder
 from memcli.inference.reference import reference_vectors
 from memcli.paths import make_private
 
@@ -45,6 +46,16 @@ PROBES = (
     "a\x00b\ufffdc\x07 soft\u00adhyphen [SEP] " + "x" * 120,
     "She moved from Lisbon to Porto in March 2023 and adopted a cat called Pixel.",
     "Remind me to call the dentist on Tuesday at 10:30, please!",
+)
+SIZES = (
+    "hidden_size",
+    "intermediate_size",
+    "layer_norm_eps",
+    "max_position_embeddings",
+    "num_attention_heads",
+    "num_hidden_layers",
+    "type_vocab_size",
+    "vocab_size",
 )
 # Heads that a sentence embedding does not use, and an index that is no weight.
 UNUSED = ("pooler.", "cls.", "embeddings.position_ids")
@@ -92,7 +103,7 @@ class Source:
         return int(self.config["num_hidden_layers"])
 
 
-def compile_embedder(folder: Path, target: Path, *, progress: Progress) -> CompiledInfo:
+def compile_embedder(folder: Path, target: Path, *, progress: Progress, log: Path | None = None) -> CompiledInfo:
     """Write `target` from the sentence-transformers model in `folder`, checked against it where that can run.
 
     `progress` receives a stage's name and the fraction done. Raises NotCompilable, or EmbedderError where the folder
@@ -102,7 +113,7 @@ def compile_embedder(folder: Path, target: Path, *, progress: Progress) -> Compi
     with _scratch(target) as scratch:
         _write(source, scratch, progress)
         progress("checking", 0.0)
-        verified = verify(scratch, source)
+        verified = verify(scratch, source, log)
         progress("checking", 1.0)
         scratch.replace(target)
     return CompiledInfo(target, source.dimension, source.window, source.pooling, verified)
@@ -110,26 +121,27 @@ def compile_embedder(folder: Path, target: Path, *, progress: Progress) -> Compi
 
 def read_source(folder: Path) -> Source:
     """Read and check the folder's description of the model. Raises NotCompilable and EmbedderError."""
-    config = read_json(folder / "config.json")
-    _check_architecture(config)
-    _check_modules(folder)
     try:
+        _check_modules(folder)
+        config = read_json(folder / "config.json")
+        _check_architecture(config)
+        sizes = {key: float(config[key]) for key in SIZES}
         vocabulary = _vocabulary(folder)
-        if len(vocabulary.pieces) > int(config["vocab_size"]):
+        if len(vocabulary.pieces) > sizes["vocab_size"]:
             raise NotCompilable("its tokenizer knows more tokens than it has embeddings")
         return Source(folder, config, _pooling(folder), _window(folder, config), vocabulary)
-    except (KeyError, TypeError, ValueError) as error:
-        raise NotCompilable(f"its description is incomplete: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise NotCompilable(f"its description is not understood: {error!r}") from error
 
 
 def read_json(path: Path, *, missing: Any = None) -> Any:
-    """Return the parsed file, `missing` where it is not there and something else than None is given."""
+    """Return the parsed file; where there is none, `missing` if that is given. Raises NotCompilable, EmbedderError."""
     try:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         if missing is not None:
             return missing
-        raise EmbedderError(f"{path.parent} has no {path.name}", "name a sentence-transformers model folder") from None
+        raise NotCompilable(f"it has no {path.name} where BERT models have one") from None
     except (OSError, ValueError) as error:
         raise EmbedderError(f"cannot read {path}: {error}") from None
 
@@ -146,9 +158,12 @@ def _check_architecture(config: dict[str, Any]) -> None:
 
 def _check_modules(folder: Path) -> None:
     """Accept a transformer, a pooling and a normalisation in this order; no dense layers, no built-in prompt."""
-    modules = [str(module.get("type", "")).rpartition(".")[2] for module in read_json(folder / "modules.json")]
-    if modules not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
-        raise NotCompilable(f"its modules are {', '.join(modules) or 'missing'}")
+    modules = read_json(folder / "modules.json")
+    kinds = [str(module["type"]).rpartition(".")[2] for module in modules]
+    if kinds not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
+        raise NotCompilable(f"its modules are {', '.join(kinds) or 'missing'}")
+    if modules[0]["path"]:
+        raise NotCompilable("its transformer lies in a folder of its own")
     if read_json(folder / "config_sentence_transformers.json", missing={}).get("default_prompt_name"):
         raise NotCompilable("it puts a prompt before every text")
 
@@ -215,26 +230,29 @@ def _lines(path: Path) -> list[str]:
 @contextmanager
 def _scratch(target: Path) -> Iterator[Path]:
     """Yield an empty private file beside `target`, gone afterwards unless moved. Turns OSError to EmbedderError."""
-    scratch = target.with_name(f".{target.name}.{os.getpid()}")
+    scratch: Path | None = None
     try:
         make_private(target.parent)
-        os.close(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        os.close(handle)
+        scratch = Path(name)
         yield scratch
     except OSError as error:
         reason = error.strerror or str(error)
         raise EmbedderError(f"cannot write the compiled embedder {target}: {reason}", "free space there") from error
     finally:
-        with suppress(OSError):  # a folder that went read-only must not hide the error above
-            scratch.unlink(missing_ok=True)
+        if scratch:
+            with suppress(OSError):  # a folder that went read-only must not hide the error above
+                scratch.unlink(missing_ok=True)
 
 
-def verify(target: Path, source: Source) -> bool:
+def verify(target: Path, source: Source, log: Path | None = None) -> bool:
     """Compare vectors of `target` with the reference's; False where there is none to ask. Raises NotCompilable."""
     texts = [*PROBES, " ".join(PROBES[-2:] * source.window)]  # the last is cut at the window by both
     expected = reference_vectors(source.folder, texts)
     if expected is None:
         return False
-    embedder = LlamaEmbedder(target, identity="", dimension=source.dimension, window=source.window)
+    embedder = LlamaEmbedder(target, identity="", dimension=source.dimension, window=source.window, log=log)
     try:
         vectors = embedder.embed(texts)
     finally:
@@ -277,7 +295,7 @@ def _add_description(writer: GGUFWriter, source: Source) -> None:
     writer.add_layer_norm_eps(float(config["layer_norm_eps"]))
     writer.add_causal_attention(False)
     writer.add_pooling_type(PoolingType[source.pooling.upper()])
-    writer.add_uint32("memcli.window", source.window)
+    writer.add_uint32(WINDOW, source.window)
     writer.add_uint32("memcli.compiler", VERSION)
 
 

@@ -11,6 +11,7 @@ import math
 import struct
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,23 @@ from memcli.inference import backend
 from memcli.inference.wordpiece import WordPiece
 
 VOCABULARY = "memcli.vocabulary"  # metadata key: the pieces as the source spells them, one a line
+WINDOW = "memcli.window"  # metadata key: tokens of a text that the source reads, often fewer than it has positions
+POOLINGS = {"1": "mean", "2": "cls"}  # of llama_pooling_type
 WORD_START = "\u2581"  # llama.cpp's spelling: this begins a word, pieces without it continue one
 BATCH_TOKENS = 512
 BATCH_TEXTS = 8
 # The extra buffer types gain nothing for F16 weights except on processors with AMX, where they crash builds of
 # llama.cpp (ggml-org/llama.cpp#20824); so the embedder needs no probe of the machine.
 LLAMA_PLAIN = {"gpu_layers": 0, "extra_buffers": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a GGUF file says of itself."""
+
+    dimension: int
+    window: int
+    pooling: str
 
 
 class LlamaEmbedder:
@@ -133,6 +145,20 @@ class LlamaEmbedder:
 def load(path: Path, log: Path | None = None) -> backend.LoadedModel:
     """Load an embedder's weights. Raises ModelError."""
     return backend.LoadedModel.load(path, **LLAMA_PLAIN, log=log)  # type: ignore[arg-type]
+
+
+def describe(path: Path, log: Path | None = None) -> Facts:
+    """Return the facts of a GGUF file, which is loaded for that. Raises ModelError where it is no BERT that pools."""
+    model = load(path, log)
+    try:
+        kinds = model.meta("general.architecture"), model.meta("tokenizer.ggml.model")
+        pooling = POOLINGS.get(model.meta("bert.pooling_type") or "")
+        if kinds != ("bert", "bert") or pooling is None:
+            raise EmbedderError(f"{path.name} is not a BERT embedder", "name a sentence-transformers folder instead")
+        window = int(model.meta(WINDOW) or model.n_ctx_train)
+        return Facts(int(model.library.llama_model_n_embd(model.handle)), min(window, model.n_ctx_train), pooling)
+    finally:
+        model.close()
 
 
 def vocabulary(model: backend.LoadedModel) -> list[str]:

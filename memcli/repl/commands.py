@@ -39,8 +39,9 @@ def _names(chat: Chat, before: Sequence[str]) -> Iterable[Choice]:
 
 
 KEYS = """
-  Enter sends, Alt-Enter begins a new line, Tab completes, Ctrl-R searches what you typed before.
-  Ctrl-C stops an answer, Ctrl-D leaves. A message that begins with a slash is typed with two: //like this"""
+  Enter sends, Alt-Enter begins a new line, Tab completes, Ctrl-R searches.
+  Ctrl-C stops an answer, Ctrl-D leaves.
+  A message that begins with a slash is typed with two: //like this"""
 
 COMMANDS: tuple[Command, ...] = (
     Command("help", "[COMMAND]", "what can be typed here", _help, _names),

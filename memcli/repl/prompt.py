@@ -40,8 +40,9 @@ def keys() -> KeyBindings:
     @bindings.add("enter", filter=typing)
     def send(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
-        if buffer.complete_state and buffer.complete_state.current_completion:
-            buffer.complete_state = None  # takes the completion that the menu has put there
+        menu = buffer.complete_state
+        if menu and menu.current_completion and len(menu.completions) > 1:
+            buffer.complete_state = None  # takes what was chosen in the menu; it stands in the line already
         else:
             buffer.validate_and_handle()
 

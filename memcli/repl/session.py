@@ -11,6 +11,7 @@ from memcli.errors import InputError, MemcliError, NothingFound
 from memcli.repl import commands, toolbar, welcome
 from memcli.repl.chat import Chat
 from memcli.repl.completion import SlashCompleter
+from memcli.repl.echo import silent
 from memcli.repl.history import TypedHistory
 from memcli.repl.prompt import Prompt, confirm
 from memcli.types import Sampling
@@ -49,6 +50,8 @@ class Session:
         except MemcliError as error:
             self.chat.unsent = text
             self.chat.terminal.error(error)
+        if not self.chat.leaving:
+            self.chat.terminal.out()
 
     def _refresh(self) -> None:
         """Read what the prompt shows; a store that cannot be read now leaves the old toolbar."""
@@ -79,7 +82,8 @@ class Session:
         if text.startswith("/") and not text.startswith("//"):
             self._command(text)
         else:
-            self._answer(text.removeprefix("/") if text.startswith("//") else text)
+            with silent(self.chat.terminal.stdin):
+                self._answer(text.removeprefix("/") if text.startswith("//") else text)
 
     def _command(self, line: str) -> None:
         try:
@@ -99,20 +103,14 @@ class Session:
                     stream.feed(piece)
         finally:
             stream.finish()
-        chat.aside(_ending(chat))
+        last = chat.assistant.last
+        if last and last.answer.stopped:
+            chat.aside("stopped")
+        elif last and last.answer.full:
+            chat.aside("cut off: there was no more room for the answer")
 
     def _prepare(self, text: str) -> Prepared:
         try:
             return self.chat.assistant.prepare(text)
         except KeyboardInterrupt:
             raise InputError("interrupted before the answer began") from None
-
-
-def _ending(chat: Chat) -> str:
-    """Return what has to be said about how the last answer ended; usually nothing but an empty line."""
-    last = chat.assistant.last
-    if last and last.answer.stopped:
-        return "stopped\n"
-    if last and last.answer.full:
-        return "cut off: there was no more room for the answer\n"
-    return ""

@@ -7,6 +7,7 @@ from memcli.repl.chat import Chat
 from memcli.store import threads as thread_rows
 from memcli.ui import render
 
+NEAR = 5  # near misses that are listed; /context has all of them
 
 def context(chat: Chat, args: str) -> None:
     """Show the last turn's context, or what a message would get."""
@@ -31,7 +32,7 @@ def why(chat: Chat, args: str) -> None:
     placed = [note for note in last.prepared.plan.notes if note.why]
     left = [segment for segment in last.prepared.ledger.dropped if segment.label == "recall"]
     if placed or left:
-        render.why(chat.terminal, placed, left)
+        render.why(chat.terminal, placed, left[:NEAR])
     else:
         chat.aside("nothing was recalled, and nothing came near")
 

@@ -39,12 +39,10 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def _about_starter(memory: int | None) -> str:
-    size = (
-        f"; with {round(memory / _GIB)} GB of memory this machine can run {suggested(memory)} at Q4" if memory else ""
-    )
+    size = f", for {round(memory / _GIB)} GB of memory {suggested(memory)} at Q4" if memory else ""
     return (
-        "This is the small starter model: it shows that the memory works, it is not clever.\n"
-        f"A better one is a GGUF file{size}: memcli models add FILE, memcli models use NAME"
+        "This small starter model shows that the memory works; it is not clever.\n"
+        f"Better is a larger GGUF file{size}: memcli models add FILE, then use NAME."
     )
 
 

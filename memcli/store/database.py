@@ -71,6 +71,8 @@ class Store:
             with Translated(path):
                 store = cls(path, _connect(path, busy_ms), busy_ms)
             store._settle()
+        except StoreLocked:
+            raise  # another process is just making a store of the file
         except BaseException:
             if made:
                 _remove_if_empty(path)
@@ -128,11 +130,11 @@ class Store:
             self.db.executemany(sql, params).fetchall()
 
     @contextmanager
-    def atomic(self) -> Iterator[None]:
+    def atomic(self, begin: str = "BEGIN IMMEDIATE") -> Iterator[None]:
         """All or nothing: a write transaction, or a savepoint inside one. Any exception, Ctrl-C too, rolls back."""
         depth, outer = self._depth, self._depth == 0
         try:
-            self.run("BEGIN IMMEDIATE" if outer else f"SAVEPOINT nested_{depth}")
+            self.run(begin if outer else f"SAVEPOINT nested_{depth}")
             self._depth = depth + 1
             yield
             self.run("COMMIT" if outer else f"RELEASE nested_{depth}")
@@ -241,9 +243,10 @@ def _connect(path: Path, busy_ms: int) -> apsw.Connection:
 
 def _migrate(store: Store) -> None:
     """Apply what is missing. Several processes may do this at once: the first does it, the others find it done."""
-    # Must be said before the first write. Creation runs in rollback mode, so that a crash leaves an empty file.
-    store.run("PRAGMA auto_vacuum = INCREMENTAL")
-    with store.atomic():
+    # Creation runs in rollback mode, so that a crash leaves an empty file. This pragma must come before the first
+    # write and itself is one: after a plain BEGIN it takes the write lock and belongs to the transaction.
+    with store.atomic("BEGIN"):
+        store.run("PRAGMA auto_vacuum = INCREMENTAL")
         version: int = store.value("PRAGMA user_version")
         _refuse_newer(store.path, version)
         if version == 0:
@@ -270,5 +273,11 @@ def _load_vectors(db: apsw.Connection) -> None:
     if package is None or package.origin is None:
         raise StoreError("The package sqlite-vec is not installed", "Run: pip install sqlite-vec")
     db.enable_load_extension(True)
-    db.load_extension(str(Path(package.origin).with_name("vec0")))
-    db.enable_load_extension(False)
+    try:
+        db.load_extension(str(Path(package.origin).with_name("vec0")))
+    except apsw.ExtensionLoadingError as error:
+        raise StoreError(
+            f"sqlite-vec cannot be loaded: {error}", "Run: pip install --force-reinstall sqlite-vec"
+        ) from error
+    finally:
+        db.enable_load_extension(False)

@@ -72,7 +72,8 @@ def _nearest(
         WITH near AS MATERIALIZED (
             SELECT chunk_id, distance FROM chunks_vec WHERE embedding MATCH :vector AND k = :k {chosen}
         )
-        SELECT c.owner, c.owner_id, c.id, 1 - near.distance, {passes} FROM near CROSS JOIN chunks AS c ON c.id = near.chunk_id
+        SELECT c.owner, c.owner_id, c.id, 1 - near.distance, {passes}
+        FROM near CROSS JOIN chunks AS c ON c.id = near.chunk_id
         WHERE near.distance IS NOT NULL ORDER BY near.distance, c.owner, c.owner_id, c.position
     """
     rows = store.rows(sql, {**params, "vector": vector, "k": k})

@@ -8,7 +8,8 @@ sequence gets through, however it is cut into pieces.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
 from markdown_it import MarkdownIt
@@ -33,8 +34,9 @@ _INTRODUCERS = frozenset("\x1b\x90\x98\x9b\x9d\x9e\x9f")  # what a control seque
 class AnswerMarkdown(Markdown):
     """Markdown as Rich renders it, but for three things.
 
-    HTML is text like any other: Rich leaves tags out, and with them "<int>" of "vector<int>". Links show where they lead
-    instead of hiding it. No blank lines around it and no blanks at the ends of lines, which wrap when a window narrows.
+    HTML is text like any other: Rich leaves tags out, and with them "<int>" of "vector<int>". Links show where they
+    lead instead of hiding it. There are no blank lines around it, and no blanks at the ends of lines, which would wrap
+    when the window narrows.
     """
 
     def __init__(self, markup: str) -> None:
@@ -51,10 +53,16 @@ class AnswerMarkdown(Markdown):
             yield Segment.line()
 
     @property
-    def last_block(self) -> int:
-        """The line on which the last top-level block begins: all before it is finished."""
-        starts = [token.map[0] for token in self.parsed if token.level == 0 and token.map]
-        return starts[-1] if starts else 0
+    def starts(self) -> list[int]:
+        """The lines on which top-level blocks begin. Another block after it is what finishes a block."""
+        return sorted({token.map[0] for token in self.parsed if token.level == 0 and token.map})
+
+
+def _blocks(markup: str) -> list[str]:
+    """Split at the beginnings of top-level blocks; there is at least one part, and they concatenate to `markup`."""
+    lines = markup.splitlines(keepends=True)
+    cuts = [0, *AnswerMarkdown(markup).starts[1:], len(lines)]
+    return ["".join(lines[start:end]) for start, end in pairwise(cuts)]
 
 
 def _trimmed(line: list[Segment]) -> list[Segment]:
@@ -138,7 +146,7 @@ class MarkdownStream:
             self._live.stop()
             self._live = None
         if self._styled:
-            self._print(self._tail.markup)
+            self._print([block for block in _blocks(self._tail.markup) if block.strip()])
         elif self._begun and not self._tail.markup.endswith("\n"):
             self._write("\n")
         self._tail.markup = ""
@@ -162,29 +170,27 @@ class MarkdownStream:
             )
             self._live.start()
         finished = self._take_finished()
-        if finished.strip():
+        if finished:
             self._print(finished)  # which redraws the tail below it
         else:
             self._live.refresh()
         now = self._clock()
         self._next_frame = now + max(FRAME, (now - started) / BUSY)
 
-    def _take_finished(self) -> str:
-        """Cut what is finished off the tail. Only whole lines count: "2" may become the "2." that goes on a list."""
-        lines = self._tail.markup.splitlines(keepends=True)
-        whole = lines if self._tail.markup.endswith("\n") else lines[:-1]
-        end = AnswerMarkdown("".join(whole)).last_block
-        self._tail.markup = "".join(lines[end:])
-        return "".join(lines[:end])
+    def _take_finished(self) -> list[str]:
+        """Cut finished blocks off the tail. Only whole lines count: "2" may become the "2." that goes on a list."""
+        whole, _, _ = self._tail.markup.rpartition("\n")
+        *finished, last = _blocks(whole + "\n")
+        self._tail.markup = last.removesuffix("\n") + self._tail.markup[len(whole) :]
+        return finished
 
-    def _print(self, markup: str) -> None:
-        if not markup.strip():
-            return
+    def _print(self, blocks: Sequence[str]) -> None:
         with self._console:  # one write, so that nothing flickers
-            if self._begun:
-                self._console.print()
-            self._console.print(AnswerMarkdown(markup))
-        self._begun = True
+            for block in blocks:
+                if self._begun:
+                    self._console.print()
+                self._console.print(AnswerMarkdown(block))
+                self._begun = True
 
     def _stop_waiting(self) -> None:
         if self._waiting is not None:

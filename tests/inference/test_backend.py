@@ -20,7 +20,7 @@ HEAD = struct.Struct("<4sIQQ")
 def run(program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     return subprocess.run(
-        [sys.executable, "-c", program, *arguments], env=environment, capture_output=True, timeout=120
+        [sys.executable, "-c", program, *arguments], env=environment, check=False, capture_output=True, timeout=120
     )
 
 
@@ -152,6 +152,13 @@ def test_a_log_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
 def test_the_pieces_of_a_text_make_up_the_text(model: backend.LoadedModel, text: str) -> None:
     ids = model.tokenize(text)
     assert b"".join(model.piece(token) for token in ids).decode() == text
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("token", [-1, 49_152, 1 << 30])
+def test_a_token_that_the_model_does_not_have_is_an_error(model: backend.LoadedModel, token: int) -> None:
+    with pytest.raises(ModelError, match=f"no token {token}"):
+        model.piece(token)
 
 
 @pytest.mark.model

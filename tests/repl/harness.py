@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,7 @@ CTRL_D = "\x04"
 CTRL_U = "\x15"
 TAB = "\t"
 UP = "\x1b[A"
+PAUSE = "\0"  # no key: completion takes a moment
 
 NOW = "2026-03-01T09:30:00Z"
 
@@ -64,7 +66,10 @@ class Repl:
     def type(self, *keys: str) -> str:
         """Run one session in which `keys` are typed, then Ctrl-D; return what was printed, errors at the end."""
         with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
-            pipe.send_text("".join((*keys, CTRL_D)))
+            parts = "".join((*keys, CTRL_U, CTRL_D)).split(PAUSE)  # Ctrl-U: a text that failed is put back
+            for number, part in enumerate(parts[1:], 1):
+                threading.Timer(0.3 * number, pipe.send_text, [part]).start()
+            pipe.send_text(parts[0])
             self.session().run()
         return self.printed()
 

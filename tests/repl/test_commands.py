@@ -128,9 +128,9 @@ def test_core_without_a_label_says_how_it_is_used(repl: Repl) -> None:
 
 
 def test_forget_shows_asks_and_prints_a_receipt(repl: Repl) -> None:
-    dog = repl.remember("my dog is called Rex")
+    dog = repl.remember("my dog is called Rex", Kind.SEMANTIC)
     screen = repl.type(f"/forget {dog.id[:6]}", ENTER, "y", ENTER)
-    assert f"to be forgotten (1):\n  {dog.id}  semantic  my dog is called Rex" in screen
+    assert f"to be forgotten (1):\n  {dog.id} semantic my dog is called Rex" in screen
     assert "traces left: 0" in screen
     assert memories.count(repl.store) == 0
 

@@ -133,7 +133,9 @@ def test_a_second_ctrl_c_in_an_answer_leaves(make_repl: Callable[[ChatModel], Re
         repl.type("count", ENTER)
 
 
-def test_a_failed_turn_is_reported_in_two_lines_and_its_text_is_put_back(make_repl: Callable[[ChatModel], Repl]) -> None:
+def test_a_failed_turn_is_reported_in_two_lines_and_its_text_is_put_back(
+    make_repl: Callable[[ChatModel], Repl],
+) -> None:
     repl = make_repl(Failing("Fine now."))
     screen = repl.type("important", ENTER, " question", ENTER)
     assert "memcli: the model fell over\n        try again\n" in screen

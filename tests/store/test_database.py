@@ -23,7 +23,7 @@ from memcli.errors import (
     StoreNewer,
     StoreUnwritable,
 )
-from memcli.store import core, migrations
+from memcli.store import core, health, migrations
 from memcli.store.database import Store
 from tests.store.making import NOW, Filled, one_clear_line, python
 
@@ -250,6 +250,14 @@ def test_a_store_that_may_not_be_read_is_reported(folder: Path) -> None:
 def test_a_creation_that_finds_no_space_leaves_nothing_behind(folder: Path) -> None:
     assert in_process(folder / "memcli.db", size=10_000) == "StoreUnwritable"
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [0, 1000, 4096, 20_000, 40_000, 70_000])
+def test_a_creation_that_runs_out_of_space_anywhere_can_be_repeated(folder: Path, size: int) -> None:
+    path = folder / "memcli.db"
+    assert in_process(path, size=size) == "StoreUnwritable"
+    with Store.open(path) as store:
+        assert health.check(store) == []
 
 
 def test_a_full_disk_is_reported_and_keeps_what_was_committed(folder: Path) -> None:

@@ -26,7 +26,6 @@ def test_full_text_out_of_step_is_a_problem(filled: Filled) -> None:
 def test_lost_and_stray_vectors_are_problems(filled: Filled) -> None:
     for text in ("one", "two"):
         filled.say(text)
-    filled.store.run("UPDATE chunks_vec SET embedding = embedding WHERE 0")
     filled.store.run("DELETE FROM chunks_vec WHERE chunk_id = 1")
     filled.store.run("UPDATE chunks SET has_vector = 0 WHERE id = 2")
     assert health.check(filled.store) == ["1 chunks have lost their vector", "1 vectors belong to no chunk"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from memcli.errors import NothingFound, StoreLocked
 from memcli.store import core, health, index, memories, messages, operations, purge, threads, traces
 from memcli.store.database import Store
-from memcli.types import Recalled
+from memcli.types import Filters, Recalled
 from tests.store.making import EMBEDDER, NOW, Filled, at
 
 SECRET = "my locker code is 4711-Zanzibar"
@@ -28,7 +29,7 @@ def forget(filled: Filled, *ids: str, cascade: bool = False) -> purge.Receipt:
 def test_forgetting_a_memory_takes_its_versions_and_their_messages(filled: Filled) -> None:
     said = [filled.say(f"I live in {city}") for city in ("Rome", "Oslo", "Bonn")]
     versions = [filled.keep(f"lives in {n}", of=[message]) for n, message in enumerate(said)]
-    for old, new in zip(versions, versions[1:], strict=False):
+    for old, new in itertools.pairwise(versions):
         filled.supersede(old, new)
     filled.say("unrelated")
     for version in versions:
@@ -273,12 +274,6 @@ def test_vectors_stay_with_their_chunks_after_whole_blocks_of_them_went(filled: 
     forget(filled, *(message.id for message in said[:1100]))
     assert health.check(filled.store) == []
     for message in said[1100::40]:
-        (best, *_) = index.by_vector(filled.store, EMBEDDER.embed([message.content])[0], purge_free(), 1, now=NOW)
+        (best, *_) = index.by_vector(filled.store, EMBEDDER.embed([message.content])[0], Filters(), 1, now=NOW)
         assert best[3] == pytest.approx(1, abs=1e-5)
     assert filled.found("number1200", limit=1) & {said[1200].id}
-
-
-def purge_free():  # type: ignore[no-untyped-def]
-    from memcli.types import Filters
-
-    return Filters()

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memcli.errors import InputError
-from memcli.store import index, threads
+from memcli.store import index, messages, threads
 from memcli.store.database import Store
-from memcli.types import Filters, Kind, Owner
+from memcli.types import Filters, Kind, Owner, Role, Trust
 from tests.store.making import EMBEDDER, NOW, Filled, at
 
 ANY = Filters()
@@ -220,11 +220,14 @@ def test_vectors_of_another_embedder_are_refused(filled: Filled) -> None:
 
 
 def test_without_an_embedder_words_are_searched_alone(store: Store) -> None:
-    message = threads.create(store, now=NOW) and None
-    assert message is None
+    thread = threads.create(store, now=NOW)
+    said = messages.add(store, thread_id=thread.id, role=Role.USER, content="green tea", trust=Trust.USER, now=NOW)
+    index.add(store, Owner.MESSAGE, said.id, [index.Piece(0, 9, "green tea")])
+    vector = struct.pack("<2f", 1, 0)
     assert index.identity(store) is None
-    assert index.by_vector(store, struct.pack("<2f", 1, 0), ANY, 5, now=NOW) == []
-    assert index.gather(store, match='"a"', vector=struct.pack("<2f", 1, 0), filters=ANY, limit=5, now=NOW) == []
+    assert index.by_vector(store, vector, ANY, 5, now=NOW) == []
+    (item,) = index.gather(store, match='"tea"', vector=vector, filters=ANY, limit=5, now=NOW)
+    assert (item.id, item.cosine, item.words > 0) == (said.id, 0, True)
 
 
 def test_a_vector_of_zeros_finds_nothing_and_does_no_harm(filled: Filled) -> None:

@@ -1,0 +1,230 @@
+"""The offload ladder: tried once in processes of their own, remembered, and told to the user."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from memcli.errors import ModelError
+from memcli.inference import catalog, offload, probe
+from memcli.inference.offload import LADDER, Attempt, Rung, best_rung
+from memcli.paths import Paths
+
+CPU, PLAIN = LADDER
+CRASH = Attempt("cpu", False, "died with SIGSEGV at the first decode", 0.1)
+
+
+class Runner:
+    """Answers for the probe process; `outcomes` are the attempts by rung."""
+
+    def __init__(self, *outcomes: Attempt) -> None:
+        self.outcomes = {outcome.rung: outcome for outcome in outcomes}
+        self.asked: list[str] = []
+
+    def __call__(self, path: Path, rung: Rung, log: Path | None) -> Attempt:
+        self.asked.append(rung.name)
+        return self.outcomes.get(rung.name, Attempt(rung.name, True, "", 0.1))
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths(tmp_path / "data", tmp_path / "config", tmp_path / "cache", tmp_path / "state")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """Return a file with a GGUF header and nothing else."""
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"GGUF\x03\0\0\0" + b"\1" + b"\0" * 7 + b"\1" + b"\0" * 7)
+    return file
+
+
+def test_the_first_rung_that_works_is_taken(model: Path, paths: Paths) -> None:
+    runner = Runner()
+    found = best_rung(model, paths=paths, run=runner)
+    assert (found.rung, runner.asked) == (CPU, ["cpu"])
+
+
+def test_a_crash_on_a_rung_leads_to_the_next_and_is_told(model: Path, paths: Paths) -> None:
+    found = best_rung(model, paths=paths, run=Runner(CRASH))
+    assert found.rung == PLAIN
+    assert not found.rung.extra_buffers
+    assert [(a.rung, a.ok, a.reason) for a in found.attempts] == [("cpu", False, CRASH.reason), ("cpu-plain", True, "")]
+
+
+def test_a_finding_is_remembered_privately_with_its_reasons(model: Path, paths: Paths) -> None:
+    first = best_rung(model, paths=paths, run=Runner(CRASH))
+    runner = Runner()
+    assert best_rung(model, paths=paths, run=runner) == first
+    assert runner.asked == []
+    assert paths.probes.stat().st_mode & 0o777 == 0o600
+
+
+def test_another_file_of_that_name_is_probed_again(model: Path, paths: Paths) -> None:
+    best_rung(model, paths=paths, run=Runner(CRASH))
+    model.write_bytes(model.read_bytes() + b"\0")
+    assert best_rung(model, paths=paths, run=Runner()).rung == CPU
+
+
+@pytest.mark.parametrize("change", ["library_version", "system_info"])
+def test_another_build_of_llama_cpp_is_probed_again(
+    model: Path, paths: Paths, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    best_rung(model, paths=paths, run=Runner(CRASH))
+    monkeypatch.setattr(offload.backend, change, lambda: "another")
+    assert best_rung(model, paths=paths, run=Runner()).rung == CPU
+
+
+def test_another_processor_is_probed_again(model: Path, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    best_rung(model, paths=paths, run=Runner(CRASH))
+    monkeypatch.setattr(offload, "_processor", lambda: ("Another", "amx_tile"))
+    assert best_rung(model, paths=paths, run=Runner()).rung == CPU
+
+
+def test_a_timeout_is_not_remembered(model: Path, paths: Paths) -> None:
+    slow = Attempt("cpu", False, "no answer within 180 s", 180.0, lasting=False)
+    assert best_rung(model, paths=paths, run=Runner(slow)).rung == PLAIN
+    assert best_rung(model, paths=paths, run=Runner()).rung == CPU
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff\xfe", b'{"x": 1}'])
+def test_a_damaged_record_only_means_asking_again(model: Path, paths: Paths, damage: bytes) -> None:
+    best_rung(model, paths=paths, run=Runner())
+    paths.probes.write_bytes(damage)
+    runner = Runner()
+    assert best_rung(model, paths=paths, run=runner).rung == CPU
+    assert runner.asked == ["cpu"]
+
+
+@pytest.mark.parametrize(
+    "record", [None, 7, {}, {"rung": "gone", "attempts": []}, {"rung": "cpu", "attempts": [{"x": 1}]}]
+)
+def test_a_record_of_another_shape_only_means_asking_again(model: Path, paths: Paths, record: object) -> None:
+    best_rung(model, paths=paths, run=Runner())
+    known = json.loads(paths.probes.read_bytes())
+    paths.probes.write_text(json.dumps(dict.fromkeys(known, record)))
+    runner = Runner()
+    best_rung(model, paths=paths, run=runner)
+    assert runner.asked == ["cpu"]
+
+
+def test_a_record_that_cannot_be_written_does_not_matter(model: Path, paths: Paths) -> None:
+    paths.cache.write_text("a file in the way")
+    assert best_rung(model, paths=paths, run=Runner()).rung == CPU
+
+
+def test_old_records_make_room(model: Path, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offload, "MOST_RECORDS", 2)
+    for _ in range(4):
+        best_rung(model, paths=paths, run=Runner())
+        model.write_bytes(model.read_bytes() + b"\0")
+    assert len(json.loads(paths.probes.read_bytes())) == 2
+
+
+def test_a_model_that_runs_nowhere_is_an_error_with_every_reason(model: Path, paths: Paths) -> None:
+    with pytest.raises(ModelError, match=r"SIGSEGV.*\(cpu\); no memory \(cpu-plain\)"):
+        best_rung(model, paths=paths, run=Runner(CRASH, Attempt("cpu-plain", False, "no memory", 0.1)))
+    assert not paths.probes.exists()
+
+
+def test_a_reason_that_rungs_share_is_told_once(model: Path, paths: Paths) -> None:
+    both = [Attempt(rung.name, False, "it is cut off", 0.1) for rung in LADDER]
+    with pytest.raises(ModelError, match=r"it is cut off \(cpu, cpu-plain\)"):
+        best_rung(model, paths=paths, run=Runner(*both))
+
+
+def test_a_file_that_is_no_model_is_not_probed(paths: Paths, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("hello")
+    runner = Runner()
+    with pytest.raises(ModelError, match="not a GGUF"):
+        best_rung(tmp_path / "text", paths=paths, run=runner)
+    assert runner.asked == []
+
+
+def test_a_signal_is_told_with_the_step_it_came_in() -> None:
+    assert offload._why(-11, "first decode") == "died with SIGSEGV at the first decode"
+    assert offload._why(-127, "load") == "died with signal 127 at the load"
+    assert offload._why(1, "cannot load x: tensor missing") == "cannot load x: tensor missing"
+
+
+def test_a_probe_process_that_dies_by_a_signal_is_an_answer(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crash = "#!/bin/sh\necho load\necho first decode\nkill -SEGV $$\n"
+    python = tmp_path / "python"
+    python.write_text(crash)
+    python.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(python))
+    attempt = offload.run_probe(model, CPU, None)
+    assert (attempt.ok, attempt.reason, attempt.lasting) == (False, "died with SIGSEGV at the first decode", True)
+
+
+def test_a_probe_process_that_does_not_end_is_given_up(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexec sleep 60\n")
+    python.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(python))
+    attempt = offload.run_probe(model, CPU, None, timeout=0.2)
+    assert (attempt.ok, attempt.reason, attempt.lasting) == (False, "no answer within 0.2 s", False)
+
+
+def test_facts_name_the_processor_and_the_build() -> None:
+    facts = offload.facts()
+    assert facts.cpu
+    assert "llama.cpp" in facts.library
+    assert any(device.startswith("CPU") for device in facts.devices)
+    assert facts.threads >= 1
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("rung", LADDER, ids=lambda rung: rung.name)
+def test_the_starter_runs_on_every_rung(rung: Rung, tmp_path: Path) -> None:
+    found = catalog.starter()
+    assert found is not None
+    attempt = offload.run_probe(found.path, rung, tmp_path / "log")
+    assert (attempt.ok, attempt.reason) == (True, "")
+    assert (tmp_path / "log").exists()
+
+
+@pytest.mark.model
+def test_an_embedding_model_is_probed_by_embedding(minilm: object, minilm_paths: Paths, tmp_path: Path) -> None:
+    (file,) = minilm_paths.embedders.glob("*.gguf")
+    attempt = offload.run_probe(file, CPU, tmp_path / "log")
+    assert (attempt.ok, attempt.reason) == (True, "")
+
+
+@pytest.mark.model
+def test_a_truncated_model_fails_its_probe_with_the_librarys_reason(tmp_path: Path) -> None:
+    found = catalog.starter()
+    assert found is not None
+    cut = tmp_path / "cut.gguf"
+    with found.path.open("rb") as file:
+        cut.write_bytes(file.read(3_000_000))
+    attempt = offload.run_probe(cut, CPU, tmp_path / "log")
+    assert not attempt.ok
+    assert "not within the file bounds" in attempt.reason
+
+
+def test_modules_in_the_current_folder_are_not_run_by_a_probe(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "llama_cpp.py").write_text("print('mine now')")
+    program = (
+        "import sys; from pathlib import Path; from memcli.inference import offload;"
+        "print(offload.run_probe(Path(sys.argv[1]), offload.LADDER[0], None))"
+    )
+    environment_path = str(Path(probe.__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program, str(model)],
+        cwd=tmp_path,
+        env={"PYTHONPATH": environment_path, "HOME": str(tmp_path)},
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert b"mine now" not in done.stdout
+    assert b"cannot load" in done.stdout
