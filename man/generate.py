@@ -7,6 +7,7 @@ committed page with what this prints.
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 import typer
@@ -65,6 +66,7 @@ def roff(text: str) -> str:
 
 def parameter(param: Any) -> str:
     names, text = param.get_help_record(typer.Context(typer.main.get_command(build())))
+    names = re.sub(r" <.*>", "", names)  # Python's name of a list of words says nothing to a reader
     return f".TP\n.B {roff(names)}\n{roff(' '.join(text.split()) or 'See above.')}\n"
 
 

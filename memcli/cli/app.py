@@ -72,8 +72,8 @@ def _version(ctx: typer.Context, wanted: bool) -> None:
 
 def options(
     ctx: typer.Context,
-    db: Annotated[Path | None, typer.Option(help="The store to use.", metavar="PATH")] = None,
-    config: Annotated[Path | None, typer.Option(help="The config file to use.", metavar="PATH")] = None,
+    db: Annotated[Path | None, typer.Option("--db", help="The store to use.", metavar="PATH")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="The config file to use.", metavar="PATH")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notices, no progress; errors stay.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Tracebacks with errors.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colour.")] = False,

@@ -34,11 +34,13 @@ def forget(
     id_: Annotated[
         list[str] | None, typer.Argument(metavar="ID", help="What to forget.", autocompletion=complete.items)
     ] = None,
-    query: Annotated[str | None, typer.Option(help="Everything that contains this text.", metavar="Q")] = None,
-    thread: Annotated[
-        str | None, typer.Option(help="A whole thread.", metavar="T", autocompletion=complete.threads)
+    query: Annotated[
+        str | None, typer.Option("--query", help="Everything that contains this text.", metavar="Q")
     ] = None,
-    before: Annotated[str | None, typer.Option(help="Everything older than WHEN.", metavar="WHEN")] = None,
+    thread: Annotated[
+        str | None, typer.Option("--thread", help="A whole thread.", metavar="T", autocompletion=complete.threads)
+    ] = None,
+    before: Annotated[str | None, typer.Option("--before", help="Everything older than WHEN.", metavar="WHEN")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything.")] = False,
     cascade: Annotated[bool, typer.Option("--cascade", help="Other memories from the same messages too.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and stop.")] = False,

@@ -23,7 +23,9 @@ def register(app: typer.Typer) -> None:
 
 def list_(
     ctx: typer.Context,
-    kind: Annotated[Kind | None, typer.Option(help="episodic, semantic or procedural.", metavar="KIND")] = None,
+    kind: Annotated[
+        Kind | None, typer.Option("--kind", help="episodic, semantic or procedural.", metavar="KIND")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Retired and expired ones too.")] = False,
     json: AsJson = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Print one JSON document a line.")] = False,

@@ -16,7 +16,7 @@ from memcli.types import Kind
 from memcli.ui import shapes
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-At = Annotated[str | None, typer.Option(help="Take WHEN in place of now.", metavar="WHEN")]
+At = Annotated[str | None, typer.Option("--at", help="Take WHEN in place of now.", metavar="WHEN")]
 
 
 class GivenKind(StrEnum):
@@ -38,12 +38,14 @@ def remember(
         list[str] | None, typer.Argument(metavar="TEXT", help="What to remember; without it stdin is read.")
     ] = None,
     kind: Annotated[
-        GivenKind, typer.Option(help="auto, episodic, semantic or procedural.", metavar="KIND")
+        GivenKind, typer.Option("--kind", help="auto, episodic, semantic or procedural.", metavar="KIND")
     ] = GivenKind.AUTO,
-    core: Annotated[str | None, typer.Option(help="Append to this core block instead.", metavar="LABEL")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="Tag it; may be repeated.", metavar="TAG")] = None,
+    core: Annotated[
+        str | None, typer.Option("--core", help="Append to this core block instead.", metavar="LABEL")
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="Tag it; may be repeated.", metavar="TAG")] = None,
     at: At = None,
-    expires: Annotated[str | None, typer.Option(help="It holds until WHEN.", metavar="WHEN")] = None,
+    expires: Annotated[str | None, typer.Option("--expires", help="It holds until WHEN.", metavar="WHEN")] = None,
     lines: Annotated[bool, typer.Option("--lines", help="Each line of stdin is a memory.")] = False,
     json: AsJson = False,
 ) -> None:

@@ -17,7 +17,7 @@ from memcli.types import Filters, Hit
 from memcli.ui import render, shapes
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-At = Annotated[str | None, typer.Option(help="Take WHEN in place of now.", metavar="WHEN")]
+At = Annotated[str | None, typer.Option("--at", help="Take WHEN in place of now.", metavar="WHEN")]
 
 
 class FoundKind(StrEnum):
@@ -39,15 +39,18 @@ def search(
     limit: Annotated[int, typer.Option("--limit", "-k", help="At most this many results.", min=1, metavar="N")] = 10,
     kind: Annotated[
         list[FoundKind] | None,
-        typer.Option(help="episodic, semantic, procedural or message; may be repeated.", metavar="KIND"),
+        typer.Option("--kind", help="episodic, semantic, procedural or message; may be repeated.", metavar="KIND"),
     ] = None,
     thread: Annotated[
-        str | None, typer.Option(help="Only messages of this thread.", metavar="T", autocompletion=complete.threads)
+        str | None,
+        typer.Option("--thread", help="Only messages of this thread.", metavar="T", autocompletion=complete.threads),
     ] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="Only with this tag; may be repeated.", metavar="TAG")] = None,
-    since: Annotated[str | None, typer.Option(help="Not older than WHEN.", metavar="WHEN")] = None,
-    until: Annotated[str | None, typer.Option(help="Not newer than WHEN.", metavar="WHEN")] = None,
-    as_of: Annotated[str | None, typer.Option(help="What was believed at WHEN.", metavar="WHEN")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", help="Only with this tag; may be repeated.", metavar="TAG")
+    ] = None,
+    since: Annotated[str | None, typer.Option("--since", help="Not older than WHEN.", metavar="WHEN")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Not newer than WHEN.", metavar="WHEN")] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="What was believed at WHEN.", metavar="WHEN")] = None,
     at: At = None,
     everything: Annotated[bool, typer.Option("--all", help="Retired memories too.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Say what each feature gave to the score.")] = False,

@@ -44,7 +44,7 @@ def models(
         str | None,
         typer.Argument(metavar="MODEL", help="add: a GGUF file; use: a name.", autocompletion=complete.models),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="add: call it NAME.", metavar="NAME")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="add: call it NAME.", metavar="NAME")] = None,
     copy: Annotated[bool, typer.Option("--copy", help="add: copy the file instead of linking to it.")] = False,
     json: AsJson = False,
 ) -> None:

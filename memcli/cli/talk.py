@@ -20,18 +20,22 @@ INTERRUPTED = 130
 
 ThreadName = Annotated[
     str | None,
-    typer.Option(help="Talk in this thread; made if there is none.", metavar="NAME", autocompletion=complete.threads),
+    typer.Option(
+        "--thread", help="Talk in this thread; made if there is none.", metavar="NAME", autocompletion=complete.threads
+    ),
 ]
 Continue = Annotated[bool, typer.Option("--continue", help="Go on in the thread used last.")]
 ModelName = Annotated[
     str | None,
-    typer.Option(help="Name or path of the chat model.", metavar="MODEL", autocompletion=complete.models),
+    typer.Option("--model", help="Name or path of the chat model.", metavar="MODEL", autocompletion=complete.models),
 ]
 NoMemory = Annotated[bool, typer.Option("--no-memory", help="Recall nothing, and leave core memory out.")]
-ContextSize = Annotated[str | None, typer.Option(help="Tokens of the window.", metavar="N")]
-GpuLayers = Annotated[str | None, typer.Option(help="Layers to offload.", metavar="N|auto")]
-Temperature = Annotated[str | None, typer.Option(help="0 always takes the likeliest token.", metavar="T")]
-Seed = Annotated[int | None, typer.Option(help="Draw the same answers again.", metavar="N")]
+ContextSize = Annotated[str | None, typer.Option("--context-size", help="Tokens of the window.", metavar="N")]
+GpuLayers = Annotated[str | None, typer.Option("--gpu-layers", help="Layers to offload.", metavar="N|auto")]
+Temperature = Annotated[
+    str | None, typer.Option("--temperature", help="0 always takes the likeliest token.", metavar="T")
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Draw the same answers again.", metavar="N")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import struct
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -230,6 +229,8 @@ def _lines(path: Path) -> list[str]:
 @contextmanager
 def _scratch(target: Path) -> Iterator[Path]:
     """Yield an empty private file beside `target`, gone afterwards unless moved. Turns OSError to EmbedderError."""
+    import tempfile  # not at the top: it takes longer to import than this module, and starts seldom compile
+
     scratch: Path | None = None
     try:
         make_private(target.parent)

@@ -181,7 +181,7 @@ def _prepare(source: Source, paths: Paths, progress: Progress, notice: Notice) -
             record = _of_gguf(source, parts[0], paths.log)
         record = replace(record, digest=digest)
         if not record.verified:
-            notice(f"{source.name} was not checked against sentence-transformers, which is not installed")
+            notice(f"{source.name} was not checked against sentence-transformers, which could not be run")
     with suppress(OSError):  # without a record the next start only takes longer
         write_private(sidecar, json.dumps(asdict(record), indent=1).encode())
     return (target if record.compiled else source.path), record
@@ -234,7 +234,7 @@ def _refused(source: Source, weights: str, reason: str) -> Record:
 
 
 def _of_gguf(source: Source, weights: str, log: Path) -> Record:
-    """Take a GGUF file as it is, if it is a BERT that pools. Raises EmbedderError."""
+    """Take a GGUF file as it is, if it is a BERT that pools: there is nothing to check it against."""
     try:
         facts = encoder.describe(source.path, log)
     except ModelError as error:

@@ -1,7 +1,7 @@
 """Run a compiled embedder in llama.cpp: texts to unit vectors, without torch and without numpy.
 
 A text never reaches llama.cpp with more tokens than a batch holds (a failed assertion there ends the process), and
-its weights stay in plain CPU buffers (LLAMA_PLAIN below). Loaded on first use; safe to call from several threads.
+its weights stay in plain CPU buffers. Loaded on first use; safe to call from several threads.
 """
 
 from __future__ import annotations
@@ -25,9 +25,6 @@ POOLINGS = {"1": "mean", "2": "cls"}  # of llama_pooling_type
 WORD_START = "\u2581"  # llama.cpp's spelling: this begins a word, pieces without it continue one
 BATCH_TOKENS = 512
 BATCH_TEXTS = 8
-# The extra buffer types gain nothing for F16 weights except on processors with AMX, where they crash builds of
-# llama.cpp (ggml-org/llama.cpp#20824); so the embedder needs no probe of the machine.
-LLAMA_PLAIN = {"gpu_layers": 0, "extra_buffers": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +141,9 @@ class LlamaEmbedder:
 
 def load(path: Path, log: Path | None = None) -> backend.LoadedModel:
     """Load an embedder's weights. Raises ModelError."""
-    return backend.LoadedModel.load(path, **LLAMA_PLAIN, log=log)  # type: ignore[arg-type]
+    # The extra buffer types gain nothing for F16 weights except on processors with AMX, where they crash builds of
+    # llama.cpp (ggml-org/llama.cpp#20824); so the embedder needs no probe of the machine.
+    return backend.LoadedModel.load(path, gpu_layers=0, extra_buffers=False, log=log)
 
 
 def describe(path: Path, log: Path | None = None) -> Facts:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -53,17 +52,24 @@ class SentenceTransformersEmbedder:
         return self._loaded
 
     def count(self, text: str) -> int:
-        return len(self._model.tokenizer(text, truncation=False, verbose=False)["input_ids"])
+        return len(self._model.tokenizer(_whole(text), truncation=False, verbose=False)["input_ids"])
 
     def embed(self, texts: Sequence[str]) -> list[bytes]:
         """Return one vector per text, in order. Raises EmbedderError."""
         if not texts:
             return []
         try:
-            vectors = self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+            vectors = self._model.encode(
+                [_whole(text) for text in texts], normalize_embeddings=True, show_progress_bar=False
+            )
         except RuntimeError as error:  # torch's own, out of memory among them
             raise EmbedderError(f"sentence-transformers failed: {error}") from error
         return [vector.astype("<f4").tobytes() for vector in vectors]
+
+
+def _whole(text: str) -> str:
+    """Return `text` without halves of surrogate pairs, which the tokenizers library does not take."""
+    return text.encode("utf-8", "ignore").decode("utf-8")
 
 
 def load(folder: Path) -> Any:
@@ -97,6 +103,8 @@ def reference_vectors(folder: Path, texts: Sequence[str]) -> list[list[float]] |
     """Return the vectors that sentence-transformers gives in a process of its own, None where it cannot run."""
     if not installed():
         return None
+    import subprocess  # not at the top: most starts ask nothing
+
     # Started in the folder that holds the package: it is found also when not installed, and a file in the user's
     # current folder that is called like a module of the standard library is not.
     home = Path(__file__).resolve().parents[2]

@@ -9,6 +9,7 @@ from memcli.ui import render
 
 NEAR = 5  # near misses that are listed; /context has all of them
 
+
 def context(chat: Chat, args: str) -> None:
     """Show the last turn's context, or what a message would get."""
     first, _, rest = args.partition(" ")

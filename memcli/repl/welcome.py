@@ -39,10 +39,10 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def _about_starter(memory: int | None) -> str:
-    size = f", for {round(memory / _GIB)} GB of memory {suggested(memory)} at Q4" if memory else ""
+    fits = f"{round(memory / _GIB)} GB of memory hold {suggested(memory)} at Q4" if memory else "A larger one"
     return (
         "This small starter model shows that the memory works; it is not clever.\n"
-        f"Better is a larger GGUF file{size}: memcli models add FILE, then use NAME."
+        f"{fits}: memcli models add FILE; memcli models use NAME"
     )
 
 

@@ -1,4 +1,8 @@
-"""Filters as SQL: one condition on chunks for every search, so that none lets through what another holds back."""
+"""Filters as SQL: one condition on chunks for every search, so that none lets through what another holds back.
+
+Times are compared at the precision that is known: "2026-03" as a limit lasts until its end, and a memory from "2026-03"
+may be from any of its days. As text that is a "~" behind the shorter one, which sorts after every digit and sign.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import Any
 from memcli.store.database import listed
 from memcli.types import Filters
 
+_SAID = "i.created_at"  # of messages, always to the second: bare, so that its index serves
 MESSAGE = "message"  # the kind that a message has in filters and results
 
 
@@ -44,7 +49,6 @@ def _side(owner: str, terms: list[str]) -> str:
 
 
 def _message_side(filters: Filters) -> str:
-    # The threads' messages are few and indexed: a list. The others are many: a look at each chunk that comes up.
     terms = []
     if filters.tags:
         terms.append("0")  # messages carry no tags
@@ -52,11 +56,11 @@ def _message_side(filters: Filters) -> str:
         terms.append("c.owner_id IN (SELECT id FROM messages WHERE thread_id = :f_thread)")
     if filters.exclude_thread:
         terms.append("c.owner_id NOT IN (SELECT id FROM messages WHERE thread_id = :f_not_thread)")
-    times = _within("i.created_at", filters)
+    times = _within(_SAID, filters)
     if filters.as_of:
-        times.append(_by("i.created_at", ":f_as_of"))
+        times.append(_by(_SAID, ":f_as_of"))
     if times:
-        terms.append(f"EXISTS (SELECT 1 FROM messages AS i WHERE i.id = c.owner_id AND {' AND '.join(times)})")
+        terms.append(f"c.owner_id IN (SELECT i.id FROM messages AS i WHERE {' AND '.join(times)})")
     return _side("message", terms)
 
 
@@ -92,13 +96,13 @@ def _memory_terms(filters: Filters) -> list[str]:
 
 def _within(time: str, filters: Filters) -> list[str]:
     terms = []
-    if filters.since:  # a memory from "2026-03" may be from any day of it: compare at the precision that is known
-        terms.append(f"{time} >= substr(:f_since, 1, length({time}))")
+    if filters.since:
+        terms.append(f"{time} >= :f_since" if time == _SAID else f"{time} || '~' >= :f_since")
     if filters.until:
         terms.append(_by(time, ":f_until"))
     return terms
 
 
 def _by(time: str, limit: str) -> str:
-    """`time` is not after `limit`, where "2026-03" as a limit lasts until its end."""
-    return f"substr({time}, 1, length({limit})) <= {limit}"
+    """Return that `time` is not after `limit`."""
+    return f"{time} <= {limit} || '~'"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Report(Protocol):
     """Hears how far long work has come: what is done, and of how much."""
 
-    def __call__(self, done: int, total: int) -> None: ...
+    def __call__(self, done: int, total: int, /) -> None: ...
 
 
 @dataclass

@@ -176,6 +176,7 @@ def test_what_cannot_be_compiled_runs_through_sentence_transformers(tmp_path: Pa
     assert "pooling" in heard[-1]
     assert cosine(*embedder.embed(["a teacup", "a teacup"])) == pytest.approx(1)
     assert embedder.embed([]) == []
+    assert len(embedder.embed(["\ud800"])) == 1
     assert embedder.count("a teacup") == 5
 
 

@@ -37,6 +37,7 @@ CREATE TABLE messages (
     UNIQUE (thread_id, external_id)
 ) STRICT;
 CREATE INDEX messages_by_thread ON messages (thread_id, seq);
+CREATE INDEX messages_by_time ON messages (created_at, id);
 CREATE INDEX messages_by_name ON messages (name) WHERE name IS NOT NULL;
 
 CREATE TABLE memories (
