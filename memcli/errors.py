@@ -113,3 +113,10 @@ class StoreUnwritable(MemcliError):
     """The place of the store is read-only, or there is no space left."""
 
     code = "store_unwritable"
+
+
+class TracesLeft(MemcliError):
+    """The proof after a forgetting failed: what is left is a bug in memcli."""
+
+    code = "traces_left"
+    exit_status = 70

@@ -39,7 +39,7 @@ class Workspace:
     _embedder: Embedder | None = field(default=None, init=False)
     _embedder_tried: bool = field(default=False, init=False)
     _model: ChatModel | None = field(default=None, init=False)
-    _model_path: Path | None = field(default=None, init=False)
+    model_path: Path | None = field(default=None, init=False)  # of the model in use
 
     @property
     def store_path(self) -> Path:
@@ -91,7 +91,7 @@ class Workspace:
     def model_is_starter(self) -> bool:
         from memcli.inference import catalog
 
-        return self._model_path is not None and catalog.find(str(self._model_path), self.paths).is_starter
+        return self.model_path is not None and catalog.find(str(self.model_path), self.paths).is_starter
 
     def switch_model(self, name: str) -> ChatModel:
         """Load another model in place of the present one, which stays if the new one fails."""
@@ -114,7 +114,7 @@ class Workspace:
             rung=probe.rung,
             log=self.paths.log,
         )
-        self._model_path = found.path
+        self.model_path = found.path
         return model
 
     def _close_model(self) -> None:

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from memcli.cli import complete
 from memcli.cli.context import Run, of
-from memcli.errors import InputError, MemcliError, NothingFound
+from memcli.errors import InputError, NothingFound, TracesLeft
 from memcli.memory import timeline
 from memcli.store import closure as closures
-from memcli.store import ids, memories, messages, purge, threads
+from memcli.store import ids, purge, threads
 from memcli.ui import render, shapes
+from memcli.ui.going import going
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-
-
-class TracesLeft(MemcliError):
-    """The proof after a forget failed: what is left is a bug in memcli."""
-
-    code = "traces_left"
-    exit_status = 70
 
 
 def register(app: typer.Typer) -> None:
@@ -74,33 +69,32 @@ def carry_out(run: Run, closure: closures.Closure, *, dry_run: bool, yes: bool, 
     """Show, ask, forget, prove. Raises NothingFound, InputError where it is not confirmed, TracesLeft."""
     if closure.empty:
         raise NothingFound("there is nothing of that to forget")
+    what = going(run.workspace.store, closure)
     if dry_run and json:
         run.terminal.data(shapes.closure(closure))
     elif not json:
-        _announce(run, closure)
+        render.closure(run.terminal, what)
     if dry_run:
         return
     if not yes and not run.terminal.confirm("Forget this for good?"):
         raise InputError("nothing was forgotten")
-    with run.terminal.progress("Forgetting") as report:
-        report(0, 1)
-        receipt = purge.forget(run.workspace.store, closure, timeline.utc(run.now()))
+    typed = _forget_typed(run, what.texts)  # first: once the rows are gone nothing tells any more what to look for
+    receipt = purge.forget(run.workspace.store, closure, timeline.utc(run.now()))
+    receipt = replace(receipt, files=(*receipt.files, *typed))
     if json:
         run.terminal.data(shapes.receipt(receipt))
     else:
         render.receipt(run.terminal, receipt)
     if receipt.traces:
-        raise TracesLeft(
-            f"{receipt.traces} traces are left in {', '.join(receipt.files)}", "run the same command again"
-        )
+        where = ", ".join(receipt.files)
+        raise TracesLeft(f"{receipt.traces} traces are left in {where}", "run the same command again")
 
 
-def _announce(run: Run, closure: closures.Closure) -> None:
-    store = run.workspace.store
-    going: Sequence[str] = [
-        *(f"{id_}  {one.kind}  {one.text}" for id_ in closure.memories for one in [memories.get(store, id_)]),
-        *(f"{id_}  message  {one.content}" for id_ in closure.messages for one in [messages.get(store, id_)]),
-        *(f"core:{label}" for label in closure.core),
-    ]
-    keeping = [f"{id_}  {memories.get(store, id_).text}" for id_ in closure.kept]
-    render.closure(run.terminal, going, keeping)
+def _forget_typed(run: Run, texts: Sequence[str]) -> list[str]:
+    """Take the texts out of the lines typed into the chat, and name the file where there were any."""
+    path = run.paths.history
+    if not path.exists():
+        return []
+    from memcli.repl.history import TypedHistory
+
+    return [str(path)] if TypedHistory(path).forget(texts) else []

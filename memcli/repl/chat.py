@@ -42,7 +42,7 @@ class Chat:
     @property
     def model_name(self) -> str:
         """The name under which the model is installed, or the one it gives itself."""
-        path = self.workspace._model_path
+        path = self.workspace.model_path
         return path.stem if path else self.assistant.model.name
 
     @property

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from memcli.errors import InputError, NothingFound, StoreError
+from memcli.errors import InputError, NothingFound, TracesLeft
 from memcli.memory import recall
 from memcli.memory import remember as keeping
 from memcli.memory.context import CORE_CHARS
 from memcli.repl.chat import Chat
 from memcli.store import core as core_blocks
-from memcli.store import ids, memories, messages, operations, purge
+from memcli.store import ids, memories, operations, purge
 from memcli.store import threads as thread_rows
 from memcli.types import Filters, Kind
 from memcli.ui import render
+from memcli.ui.going import going
 
 RESULTS = 10
 
@@ -106,30 +107,20 @@ def forget(chat: Chat, args: str) -> None:
     if not named:
         raise InputError("forget what?", "/forget ID...; /list and /search show ids, Tab completes")
     closure = purge.closure_of(chat.store, named, cascade="--cascade" in words)
-    going, texts = _described(chat, closure)
-    keeping_ = [f"{id_}  {memories.get(chat.store, id_).text}" for id_ in closure.kept]
-    render.closure(chat.terminal, going, keeping_)
+    what = going(chat.store, closure)
+    render.closure(chat.terminal, what)
     if not chat.confirm("Forget this for good?"):
         chat.aside("nothing was forgotten")
         return
-    typed = chat.forget_typed(texts)  # first: once the rows are gone nothing tells any more what to look for
+    typed = chat.forget_typed(what.texts)  # first: once the rows are gone nothing tells any more what to look for
     receipt = purge.forget(chat.store, closure, chat.now)
     _let_go(chat)
     if typed:
         receipt = replace(receipt, files=(*receipt.files, str(chat.workspace.paths.history)))
     render.receipt(chat.terminal, receipt)
     if receipt.traces:
-        raise StoreError(
-            f"{receipt.traces} traces are left in {', '.join(receipt.files)}", "run the same command again"
-        )
-
-
-def _described(chat: Chat, closure: purge.Closure) -> tuple[list[str], list[str]]:
-    """Return what goes as lines for people, and as the bare texts."""
-    kept = [memories.get(chat.store, id_) for id_ in closure.memories]
-    said = [messages.get(chat.store, id_) for id_ in closure.messages]
-    lines = [f"{m.id}  {m.kind}  {m.text}" for m in kept] + [f"{m.id}  message  {m.content}" for m in said]
-    return lines, [m.text for m in kept] + [m.content for m in said]
+        where = ", ".join(receipt.files)
+        raise TracesLeft(f"{receipt.traces} traces are left in {where}", "run the same command again")
 
 
 def _let_go(chat: Chat) -> None:

@@ -71,7 +71,7 @@ def model(chat: Chat, args: str) -> None:
         return
     from memcli.inference import catalog
 
-    current = chat.workspace._model_path
+    current = chat.workspace.model_path
     rows = [
         ("*" if m.path == current else "", m.name, m.origin, f"{m.size / 1e6:.0f} MB")
         for m in catalog.list_models(chat.workspace.paths)

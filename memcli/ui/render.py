@@ -13,6 +13,7 @@ from memcli.ui.terminal import Terminal
 
 if TYPE_CHECKING:
     from memcli.store.purge import Receipt
+    from memcli.ui.going import Going
 
 Short = Mapping[str, str]  # id -> the shortest prefix that names it
 Row = Sequence[str]
@@ -222,21 +223,21 @@ def why(terminal: Terminal, placed: Sequence[Recalled], left: Sequence[Segment])
 # --- forgetting -----------------------------------------------------------------------------------------------------
 
 
-def closure(terminal: Terminal, going: Sequence[str], keeping: Sequence[str]) -> None:
+def closure(terminal: Terminal, what: Going) -> None:
     """Print what a forget would take, and what it would leave with its provenance cut."""
-    terminal.out(f"to be forgotten ({len(going)}):")
-    for line in going:
+    terminal.out(f"to be forgotten ({len(what.lines)}):")
+    for line in what.lines:
         terminal.out(f"  {_shown(line)}")
-    if keeping:
-        terminal.out(f"kept, without the message they came from ({len(keeping)}; --cascade takes them too):")
-        for line in keeping:
+    if what.kept:
+        terminal.out(f"kept, without the message they came from ({len(what.kept)}; --cascade takes them too):")
+        for line in what.kept:
             terminal.out(f"  {_shown(line)}")
 
 
 def receipt(terminal: Terminal, record: Receipt) -> None:
     """Print what was removed, from where, and what a search for traces of it found."""
-    rows = ", ".join(f"{count} {table_}" for table_, count in record.rows.items() if count)
-    terminal.out(f"forgotten: {rows}")
+    rows = ", ".join(f"{table_} {count}" for table_, count in record.rows.items() if count)
+    terminal.out(f"rows removed: {rows}")
     terminal.out(f"files cleaned: {', '.join(record.files)}")
     terminal.out(f"traces left: {record.traces} (in these files; not in backups, exports or freed disk blocks)")
     if record.kept_mentions:

@@ -214,7 +214,7 @@ def test_model_lists_what_is_installed_with_the_present_one_marked(repl: Repl, m
     monkeypatch.setattr("memcli.inference.catalog.list_models", lambda paths: [big, small])
     monkeypatch.setattr("memcli.inference.catalog.find", lambda name, paths: small)
     monkeypatch.setattr(_Found, "is_starter", False, raising=False)
-    repl.workspace._model_path = small.path
+    repl.workspace.model_path = small.path
     screen = repl.type("/model", ENTER)
     assert "\nbig\t" in screen.replace("\n\tbig", "\nbig")
     assert "*\tsmall\t" in screen

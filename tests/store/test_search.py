@@ -208,6 +208,16 @@ def test_results_do_not_depend_on_the_order_of_storing(tmp_path: Path) -> None:
     assert all(ranking == seen[0] for ranking in seen)
 
 
+def test_equals_at_the_edge_are_cut_by_id_however_many_there_are(filled: Filled) -> None:
+    made = [f"item{n:06}" for n in range(60)]
+    with filled.store.atomic():
+        for id_ in random.Random(5).sample(made, 60):
+            filled.say("tea", id=id_)
+    vector = EMBEDDER.embed(["tea"])[0]
+    for filters in (ANY, Filters(kinds=("message",))):
+        assert [hit[1] for hit in index.by_vector(filled.store, vector, filters, 3, now=NOW)] == made[:3]
+
+
 def test_vectors_of_another_embedder_are_refused(filled: Filled) -> None:
     index.adopt(filled.store, EMBEDDER.identity, EMBEDDER.dimension)
     assert index.identity(filled.store) == EMBEDDER.identity
