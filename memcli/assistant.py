@@ -125,7 +125,8 @@ class Assistant:
 
     def run(self, prepared: Prepared, sampling: Sampling) -> Iterator[str]:
         """Yield the answer as it is drawn; when the iterator is exhausted the turn is recorded and in `last`."""
-        limit = min(sampling.max_tokens or self.model.window, self.model.window - len(prepared.plan.prompt.ids))
+        room = self.model.window - len(prepared.plan.prompt.ids)
+        limit = min(sampling.max_tokens or self.answer_limit, room)
         yield from self.model.stream(prepared.plan.prompt, replace(sampling, max_tokens=limit))
         answer = self.model.answer
         self.last = self._record(prepared, answer) if self.save else Done(prepared, answer, self.thread, None)
@@ -137,7 +138,18 @@ class Assistant:
     @property
     def reserved(self) -> int:
         """Tokens of the window that are kept free for the answer."""
-        return min(int(self.config.number("answer_tokens")), self.model.window // 4)
+        return min(self.answer_limit, self.model.window // 4)
+
+    @property
+    def answer_limit(self) -> int:
+        """Tokens after which an answer is cut: a small model that repeats itself would go on for ever."""
+        return int(self.config.values["answer_tokens"])
+
+    @property
+    def temperature(self) -> float:
+        """How freely answers are drawn: as set, or low for a small model, which babbles sooner than a large one."""
+        chosen = self.config.number("temperature")
+        return chosen if chosen is not None else 0.2 if self.model.parameters < SMALL else 0.7
 
     @property
     def notes_limit(self) -> int:

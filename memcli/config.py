@@ -26,7 +26,8 @@ class Setting:
     help: str
     low: float | None = None
     high: float | None = None
-    auto: bool = False  # also takes the word "auto"
+    auto: bool = False  # also takes the word "auto"; a whole number unless it is a `fraction`
+    fraction: bool = False
 
     @property
     def variable(self) -> str:
@@ -37,7 +38,7 @@ class Setting:
         """Return `raw` as this setting's type; raise ConfigError naming `origin` where it does not fit."""
         if self.auto and raw == "auto":
             return "auto"
-        kind = int if self.auto else type(self.default)
+        kind = self.kind
         try:
             value: Value = kind(raw)  # type: ignore[call-overload, arg-type]
         except (TypeError, ValueError):
@@ -48,21 +49,23 @@ class Setting:
             raise ConfigError(f"{self.key}: {value} is not {self.wants()} ({origin})")
         return value
 
+    @property
+    def kind(self) -> type[str] | type[int] | type[float]:
+        """The type of a value that is not "auto"."""
+        return float if self.fraction else int if self.auto else type(self.default)
+
     def _within(self, value: float) -> bool:
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
     def wants(self) -> str:
         """Say in words what the value may be."""
-        if isinstance(self.default, str) and not self.auto:
+        if self.kind is str:
             return "a text"
-        noun = "a whole number" if self.auto or isinstance(self.default, int) else "a number"
+        noun = "a whole number" if self.kind is int else "a number"
         bounds = f" from {self.low:g}" if self.low is not None else ""
         bounds += f" to {self.high:g}" if self.high is not None else ""
         return noun + bounds + (' or "auto"' if self.auto else "")
 
-
-# Short on purpose: a small model repeats a longer prompt instead of answering (of 40 questions, 37 right against 32).
-SYSTEM_PROMPT = "You are a helpful assistant."
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("db", "", "the store; empty: memcli.db in the user's data folder"),
@@ -77,8 +80,18 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("gpu_layers", "auto", "layers to offload", 0, auto=True),
     Setting("threads", "auto", "processor threads for the model; auto: the physical cores", 1, 1024, auto=True),
-    Setting("temperature", 0.7, "how freely answers are drawn; 0 always takes the likeliest token", 0, 5),
-    Setting("answer_tokens", 512, "tokens of the window kept free for the answer", 16),
+    Setting(
+        "temperature",
+        "auto",
+        "how freely answers are drawn, 0 not at all; auto: 0.2 for models under 1B parameters, 0.7 above",
+        0,
+        5,
+        auto=True,
+        fraction=True,
+    ),
+    Setting(
+        "answer_tokens", 1024, "tokens after which an answer is cut; up to a quarter of the window is kept free", 1
+    ),
     Setting(
         "recall_limit",
         "auto",
@@ -87,7 +100,7 @@ SETTINGS: tuple[Setting, ...] = (
         100,
         auto=True,
     ),
-    Setting("system_prompt", SYSTEM_PROMPT, "the first words of every context"),
+    Setting("system_prompt", "", "the first words of every context; empty: the model's own, or a short one"),
 )
 
 BY_KEY: dict[str, Setting] = {setting.key: setting for setting in SETTINGS}
@@ -104,8 +117,10 @@ class Config:
     def text(self, key: str) -> str:
         return str(self.values[key])
 
-    def number(self, key: str) -> float:
-        return float(self.values[key])
+    def number(self, key: str) -> float | None:
+        """Return a number, or None where the value is "auto"."""
+        value = self.values[key]
+        return None if value == "auto" else float(value)
 
     def whole(self, key: str) -> int | None:
         """Return a whole number, or None where the value is "auto"."""

@@ -13,7 +13,8 @@
     |   |-- StoreNewer        5   written by a newer memcli
     |   |-- StoreDamaged      5   SQLite finds it malformed
     |   `-- StoreLocked       5   another process holds it
-    `-- StoreUnwritable       1   read-only place, or no space left
+    |-- StoreUnwritable       1   read-only place, or no space left
+    `-- TracesLeft           70   a forgetting left something behind: a bug
 
 The number is the exit status (see the contract in the man page). A message says what is wrong in one line; `hint`
 says the next step.

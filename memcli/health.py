@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from memcli import __version__
 from memcli.errors import MemcliError
 from memcli.store import health as store_health
-from memcli.store import index, memories, messages
+from memcli.store import index, memories, messages, purge
 from memcli.workspace import Workspace
 
 
@@ -66,6 +66,8 @@ def _store(workspace: Workspace) -> Iterator[Finding]:
     yield Finding("store", f"{path}, {size:.1f} MB, {counts}")
     if mode & 0o077:
         yield Finding("store mode", f"{mode:04o}: others can read it", 1, f"chmod 600 '{path}'")
+    if purge.unclean(store):
+        yield Finding("forgetting", "was interrupted: bytes of it are still in the files", 1, "run the forget again")
     problems = store_health.check(store)
     for problem in problems:
         yield Finding("store health", problem, 5, "copy the file before you do anything else with it")

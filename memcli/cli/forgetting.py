@@ -68,6 +68,8 @@ def forget(
 def carry_out(run: Run, closure: closures.Closure, *, dry_run: bool, yes: bool, json: bool) -> None:
     """Show, ask, forget, prove. Raises NothingFound, InputError where it is not confirmed, TracesLeft."""
     if closure.empty:
+        if purge.unclean(run.workspace.store):  # an earlier forgetting was interrupted before its bytes were gone
+            purge.scrub(run.workspace.store)
         raise NothingFound("there is nothing of that to forget")
     what = going(run.workspace.store, closure)
     if dry_run and json:

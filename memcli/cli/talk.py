@@ -60,7 +60,7 @@ def chat(
     """Talk with the assistant. With piped input each line is a turn."""
     run = _settle(ctx, model, context_size, gpu_layers, temperature)
     assistant = _assistant(run, thread, continue_, new=new, use_memory=not no_memory)
-    sampling = _sampling(run, seed)
+    sampling = Sampling(temperature=assistant.temperature, seed=seed)
     if run.terminal.interactive:
         from memcli.repl.session import Session
 
@@ -106,7 +106,7 @@ def ask(
     assistant = _assistant(run, thread, continue_, new=new, use_memory=not no_memory, save=not no_save)
     prepared = assistant.prepare(question, trust=trust, attachments=attachments)
     with stopping(assistant.model.stop):
-        for piece in assistant.run(prepared, _sampling(run, seed)):
+        for piece in assistant.run(prepared, Sampling(temperature=assistant.temperature, seed=seed)):
             if not json:
                 run.terminal.out(piece, end="", flush=True)
     done = assistant.last
@@ -116,6 +116,8 @@ def ask(
         run.terminal.data(_answer_shape(done))
     else:
         run.terminal.out(flush=True)
+    if done.answer.full:
+        run.terminal.notice("the answer is cut off here; the setting answer_tokens allows longer ones")
     if done.answer.stopped:
         raise typer.Exit(INTERRUPTED)
 
@@ -157,10 +159,6 @@ def _settle(
     given = {"model": model, "context_size": context_size, "gpu_layers": gpu_layers, "temperature": temperature}
     run.options.update(given)
     return run
-
-
-def _sampling(run: Run, seed: int | None) -> Sampling:
-    return Sampling(temperature=run.config.number("temperature"), seed=seed)
 
 
 def _find_thread(run: Run, name: str | None, continue_: bool) -> Thread | None:

@@ -25,6 +25,7 @@ NOTE_CHARS = 400  # a note is a reminder: the best chunk of a longer text is quo
 RULE_CHARS = 2000  # all standing instructions together, before the newest are preferred
 CORE_CHARS = 2000  # per block; longer blocks are refused when they are written
 
+OPENING = "You are a helpful assistant."
 HEADER = "Use these notes if they help.\n"
 FOOTER = "\nQuestion: "
 
@@ -37,10 +38,11 @@ Render = Callable[[Sequence[Turn]], Prompt]
 def system_side(
     prompt: str, today: str | None, blocks: Iterable[CoreBlock], rules: Iterable[Memory]
 ) -> tuple[Segment, ...]:
-    """Return the segments that begin every prompt of a thread: stable first. `today` None leaves the date out."""
-    parts = [Segment("system", "system_prompt", prompt.strip())]
-    if today:
-        parts.append(Segment("system", "date", f"\nToday is {today}."))
+    """Return the segments that begin every prompt of a thread: stable first. `today` None leaves the date out.
+
+    Nothing at all where there is nothing to say: then the model's template says what the model was trained to hear.
+    """
+    parts = [Segment("system", "date", f"\nToday is {today}.")] if today else []
     parts += [Segment("core", f"core:{b.label}", f"\n{b.label}: {_one_line(b.text)}") for b in blocks if b.text.strip()]
     room = RULE_CHARS
     kept: list[Segment] = []
@@ -49,7 +51,9 @@ def system_side(
         room -= len(line)
         if room >= 0:
             kept.append(Segment("procedural", rule.id, line))
-    return (*parts, *reversed(kept))
+    parts += reversed(kept)
+    opening = prompt.strip() or (OPENING if parts else "")
+    return (Segment("system", "system_prompt", opening), *parts) if opening else ()
 
 
 def freeze(side: Iterable[Segment]) -> str:
@@ -67,7 +71,9 @@ def changes(frozen: Iterable[Segment], told: Iterable[Recalled], current: Iterab
     known = {s.origin: s.text.strip() for s in frozen}
     known.update({r.item_id: r.line for r in told})
     return [
-        Recalled(s.origin, s.label, s.text.strip(), 0.0, {}) for s in current if known.get(s.origin) != s.text.strip()
+        Recalled(s.origin, s.label, s.text.strip(), 0.0, {})
+        for s in current
+        if s.origin != "system_prompt" and known.get(s.origin) != s.text.strip()
     ]
 
 

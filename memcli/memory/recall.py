@@ -128,13 +128,13 @@ ASKS_ASSISTANT = re.compile(
 
 
 def choose(question: str, hits: Sequence[Hit], *, limit: int, present: frozenset[str] = frozenset()) -> Choice:
-    """Pick at most `limit` notes for the context. `present` ids stand in the window already."""
+    """Pick at most `limit` notes for the context. What is `present` in the window already is passed over."""
     chosen: list[Hit] = []
     left: list[tuple[Hit, str]] = []
     texts: set[str] = set()
     asks_assistant = bool(ASKS_ASSISTANT.search(question))
-    for hit in hits:
-        reason = _objection(hit, present, texts, asks_assistant=asks_assistant)
+    for hit in (hit for hit in hits if hit.item.id not in present):
+        reason = _objection(hit, texts, asks_assistant=asks_assistant)
         if not reason and len(chosen) >= limit:
             reason = f"over the limit of {limit} notes"
         if reason:
@@ -147,10 +147,8 @@ def choose(question: str, hits: Sequence[Hit], *, limit: int, present: frozenset
     return Choice(tuple(chosen), tuple(left))
 
 
-def _objection(hit: Hit, present: frozenset[str], texts: set[str], *, asks_assistant: bool) -> str:
+def _objection(hit: Hit, texts: set[str], *, asks_assistant: bool) -> str:
     item = hit.item
-    if item.id in present:
-        return "stands in the window already"
     if item.text.casefold() in texts:
         return "says the same as a better note"
     if item.kind == "message" and item.trust is Trust.ASSISTANT and not asks_assistant and item.name is None:

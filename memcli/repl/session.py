@@ -107,7 +107,7 @@ class Session:
         if last and last.answer.stopped:
             chat.aside("stopped")
         elif last and last.answer.full:
-            chat.aside("cut off: there was no more room for the answer")
+            chat.aside("cut off here; the setting answer_tokens allows longer answers")
 
     def _prepare(self, text: str) -> Prepared:
         try:

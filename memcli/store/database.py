@@ -201,11 +201,11 @@ def _refuse_other_files(path: Path) -> None:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
             what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
-            raise NotAStore(f"{path} is {what}, not a memcli store", "Name a file: --db FILE")
+            raise NotAStore(f"{path} is {what}, not a memcli store", "name a file: --db FILE")
         with path.open("rb") as file:
             head = file.read(_HEADER)
     except FileNotFoundError:
-        raise NothingFound(f"There is no store at {path}", "It is made by: memcli remember TEXT") from None
+        raise NothingFound(f"there is no store at {path}", "it is made by: memcli remember TEXT") from None
     except OSError as error:
         raise _unwritable(path, error) from error
     if not head:
@@ -218,18 +218,18 @@ def _refuse_other_files(path: Path) -> None:
 def _refuse_newer(path: Path, version: int) -> None:
     if version > migrations.NEWEST:
         raise StoreNewer(
-            f"{path} has schema {version}; this memcli {__version__} knows {migrations.NEWEST}", "Use a newer memcli"
+            f"{path} has schema {version}; this memcli {__version__} knows {migrations.NEWEST}", "use a newer memcli"
         )
 
 
 def _not_a_store(path: Path) -> MemcliError:
-    return NotAStore(f"{path} is not a memcli store", "Name another file: --db FILE")
+    return NotAStore(f"{path} is not a memcli store", "name another file: --db FILE")
 
 
 def _unwritable(path: Path, error: OSError) -> MemcliError:
     reason = (error.strerror or "it cannot be used").lower()
     return StoreUnwritable(
-        f"{path} cannot be used: {reason}", "Check the rights of the file and of its folder, or use --db"
+        f"{path} cannot be used: {reason}", "check the rights of the file and of its folder, or use --db"
     )
 
 
@@ -239,7 +239,7 @@ def _connect(path: Path, busy_ms: int) -> apsw.Connection:
     db.set_busy_timeout(busy_ms)
     if db.readonly("main"):  # SQLite falls back to reading without a word
         db.close(True)
-        raise StoreUnwritable(f"{path} is read-only", "Check the rights of the file, or use --db")
+        raise StoreUnwritable(f"{path} is read-only", "check the rights of the file, or use --db")
     return db
 
 
@@ -273,13 +273,13 @@ def _load_vectors(db: apsw.Connection) -> None:
     """Load sqlite-vec without importing its package, which would pull numpy into every command."""
     package = importlib.util.find_spec("sqlite_vec")
     if package is None or package.origin is None:
-        raise StoreError("The package sqlite-vec is not installed", "Run: pip install sqlite-vec")
+        raise StoreError("the package sqlite-vec is not installed", "run: pip install sqlite-vec")
     db.enable_load_extension(True)
     try:
         db.load_extension(str(Path(package.origin).with_name("vec0")))
     except apsw.ExtensionLoadingError as error:
         raise StoreError(
-            f"sqlite-vec cannot be loaded: {error}", "Run: pip install --force-reinstall sqlite-vec"
+            f"sqlite-vec cannot be loaded: {error}", "run: pip install --force-reinstall sqlite-vec"
         ) from error
     finally:
         db.enable_load_extension(False)

@@ -15,11 +15,11 @@ from memcli.errors import MemcliError, StoreDamaged, StoreLocked, StoreUnwritabl
 
 _Fault = tuple[type[MemcliError], str, str]
 
-_RESTORE = "Restore a backup, or run: memcli doctor"
-_RIGHTS = "Check the rights of the file and of its folder, or use --db"
-_SPACE = "Check the disk: is it full, or a quota reached?"
+_RESTORE = "restore a backup, or run: memcli doctor"
+_RIGHTS = "check the rights of the file and of its folder, or use --db"
+_SPACE = "check the disk: is it full, or a quota reached?"
 
-_LOCKED: _Fault = (StoreLocked, "is in use by another process", "Wait until it is done, then try again")
+_LOCKED: _Fault = (StoreLocked, "is in use by another process", "wait until it is done, then try again")
 _DAMAGED: _Fault = (StoreDamaged, "is damaged", _RESTORE)
 _CLOSED: _Fault = (StoreUnwritable, "cannot be written", _RIGHTS)
 
@@ -36,7 +36,7 @@ _FAULTS: dict[type[apsw.Error], _Fault] = {
     apsw.IOError: (StoreUnwritable, "cannot be written", _SPACE),
 }
 _UNREADABLE: _Fault = (StoreDamaged, "cannot be read", _RESTORE)
-_UNLOCKABLE: _Fault = (StoreUnwritable, "cannot be locked", "Keep the store on a local disk, with --db")
+_UNLOCKABLE: _Fault = (StoreUnwritable, "cannot be locked", "keep the store on a local disk, with --db")
 _IO_FAULTS: dict[int, _Fault] = {
     apsw.SQLITE_IOERR_READ: _UNREADABLE,
     apsw.SQLITE_IOERR_SHORT_READ: _UNREADABLE,

@@ -40,7 +40,7 @@ def resolve(store: Store, prefix: str, among: tuple[Owner, ...] | None = None) -
     owners = tuple(Owner) if among is None else among
     found = match(store, {owner.value: _TABLES[owner] for owner in owners}, prefix)
     if found is None:
-        raise NothingFound(f"There is nothing with the id {prefix!r}", "Ids are shown by: memcli list, memcli search")
+        raise NothingFound(f"there is nothing with the id {prefix!r}", "ids are shown by: memcli list, memcli search")
     label, id_ = found
     return Owner(label), id_
 
@@ -58,7 +58,7 @@ def match(store: Store, tables: Mapping[str, str], typed: str) -> tuple[str, str
             found = _select(store, tables, "id >= :low AND id < :high", spelling)
         if len(found) > 1:
             shown = ", ".join(id_ for _, id_ in found[:_EXAMPLES])
-            raise AmbiguousId(f"The id {wanted!r} fits several", f"{shown}{', ...' if len(found) > _EXAMPLES else ''}")
+            raise AmbiguousId(f"the id {wanted!r} fits several", f"{shown}{', ...' if len(found) > _EXAMPLES else ''}")
         if found:
             return found[0]
     return None

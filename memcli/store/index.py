@@ -140,7 +140,7 @@ def fill(store: Store, chunk_ids: Sequence[int], vectors: Sequence[bytes]) -> No
     size = dimension(store)
     wrong = [len(vector) for vector in vectors if size is None or len(vector) != _FLOAT * size]
     if wrong:
-        raise InputError(f"The store takes vectors of dimension {size}, not {wrong[0] // _FLOAT}")
+        raise InputError(f"the store takes vectors of dimension {size}, not {wrong[0] // _FLOAT}")
     with store.atomic():
         for chunk_id, vector in zip(chunk_ids, vectors, strict=True):
             # vec0 has no INSERT OR REPLACE, so the flag decides.

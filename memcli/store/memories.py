@@ -42,7 +42,7 @@ def add(
                 [(made, source.message_id, source.start, source.end) for source in dict.fromkeys(sources)],
             )
         except apsw.ConstraintError:
-            raise NothingFound("The message that this memory comes from has been forgotten") from None
+            raise NothingFound("the message that this memory comes from has been forgotten") from None
         return get(store, made)
 
 
@@ -50,7 +50,7 @@ def get(store: Store, id: str) -> Memory:  # noqa: A002
     """Return the memory with exactly this id. Raises NothingFound."""
     row = store.one(f"SELECT {_COLUMNS} FROM memories WHERE id = ?", (id,))
     if row is None:
-        raise NothingFound(f"There is no memory {id!r}", "They are listed by: memcli list")
+        raise NothingFound(f"there is no memory {id!r}", "they are listed by: memcli list")
     return _memories(store, [row])[0]
 
 

@@ -51,9 +51,9 @@ def add(
             )
         except apsw.ConstraintError as error:
             if extended(error) == apsw.SQLITE_CONSTRAINT_FOREIGNKEY:
-                raise NothingFound(f"There is no thread {thread_id!r}", "It may just have been forgotten") from None
+                raise NothingFound(f"there is no thread {thread_id!r}", "it may just have been forgotten") from None
             if extended(error) == apsw.SQLITE_CONSTRAINT_UNIQUE:
-                raise InputError(f"There is a message with the id {external_id or made!r} already") from None
+                raise InputError(f"there is a message with the id {external_id or made!r} already") from None
             raise
         store.run("UPDATE threads SET updated_at = max(updated_at, ?) WHERE id = ?", (now, thread_id))
     assert row is not None
@@ -64,7 +64,7 @@ def get(store: Store, id: str) -> Message:  # noqa: A002
     """Return the message with exactly this id. Raises NothingFound."""
     row = store.one(f"SELECT {_COLUMNS} FROM messages WHERE id = ?", (id,))
     if row is None:
-        raise NothingFound(f"There is no message {id!r}", "Messages are found by: memcli search")
+        raise NothingFound(f"there is no message {id!r}", "messages are found by: memcli search")
     return _message(row)
 
 

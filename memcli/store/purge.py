@@ -120,7 +120,7 @@ def _truncate(store: Store) -> None:
     if busy:
         raise StoreLocked(
             f"{store.path} is being read by another process: what was forgotten is still in its -wal file",
-            "Close the other memcli, then run: memcli doctor --fix",
+            "close the other memcli, then run: memcli forget again",
         )
 
 

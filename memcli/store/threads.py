@@ -34,7 +34,7 @@ def create(store: Store, *, now: str, name: str | None = None, id: str | None = 
                 "INSERT INTO threads (id, name, created_at, updated_at) VALUES (?, ?, ?, ?)", (made, name, now, now)
             )
         except apsw.ConstraintError:
-            raise InputError(f"There is a thread with the id {made!r} already") from None
+            raise InputError(f"there is a thread with the id {made!r} already") from None
     return Thread(made, name, now, now)
 
 
@@ -57,7 +57,7 @@ def get(store: Store, ref: str) -> Thread:
     """Return what `find` finds. Raises NothingFound, AmbiguousId."""
     thread = find(store, ref)
     if thread is None:
-        raise NothingFound(f"There is no thread {ref!r}", "They are listed by: memcli threads")
+        raise NothingFound(f"there is no thread {ref!r}", "they are listed by: memcli threads")
     return thread
 
 
@@ -108,12 +108,12 @@ def set_window_start(store: Store, id: str, seq: int) -> None:  # noqa: A002
 
 def _update(store: Store, id_: str, column: str, value: str | int | None) -> None:
     if not store.rows(f"UPDATE threads SET {column} = ? WHERE id = ? RETURNING id", (value, id_)):
-        raise NothingFound(f"There is no thread {id_!r}", "They are listed by: memcli threads")
+        raise NothingFound(f"there is no thread {id_!r}", "they are listed by: memcli threads")
 
 
 def _require_free(store: Store, name: str | None, but: str | None = None) -> None:
     if name is not None and store.rows("SELECT id FROM threads WHERE name = ? AND id IS NOT ?", (name, but)):
-        raise InputError(f"There is a thread named {name!r} already", "Choose another name, or use it: --thread NAME")
+        raise InputError(f"there is a thread named {name!r} already", "choose another name, or use it: --thread NAME")
 
 
 def _by_id(store: Store, id_: str) -> Thread | None:

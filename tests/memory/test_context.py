@@ -102,6 +102,11 @@ def test_the_system_side_survives_freezing() -> None:
     assert [s.label for s in side] == ["system", "system", "core", "procedural"]
 
 
+def test_where_there_is_nothing_to_say_the_models_template_speaks_for_itself() -> None:
+    assert system_side("", None, [], []) == ()
+    assert [s.label for s in system_side("", "Monday", [], [])] == ["system", "system"]
+
+
 def test_a_rule_added_since_the_prefix_started_is_told_once() -> None:
     before = system_side("Be kind.", "Monday", [], [])
     rule = Memory("r1", Kind.PROCEDURAL, "Call me Captain.", Trust.USER, "2026-01-01T00:00:00Z")

@@ -75,7 +75,7 @@ def test_a_session_from_the_first_turn_to_ctrl_d(talk: Talk) -> None:
         assert store.value(f"SELECT {STOPPED}") == 1
 
     talk.type("/why", ENTER)
-    child.expect_exact("stands in the window already")
+    child.expect_exact("nothing was recalled")
     talk.type("/context", ENTER)
     child.expect(r"\d+ tokens of 4096")
     talk.type("/context raw", ENTER)
