@@ -12,6 +12,7 @@ in the ledger.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,13 @@ from memcli.memory.recall import Choice
 from memcli.memory.timeline import day
 from memcli.types import CoreBlock, Hit, Ledger, Memory, Message, Prompt, Recalled, Role, Segment, Trust, Turn
 
+# Openings that say nothing. In front of a note they send a small model off: "Hi! My dog is ..." was answered with
+# nonsense for one date of three, "My dog is ..." for none.
+PLEASANTRY = re.compile(
+    r"^(?:(?:hi|hello|hey|good (?:morning|afternoon|evening)|thanks|thank you|ok|okay|yes|no|well|oh|wow)"
+    r"(?: there| again| so much)?[!.,:;]+\s+)+(?=\S)",
+    re.IGNORECASE,
+)
 NOTE_CHARS = 400  # a note is a reminder: the best chunk of a longer text is quoted
 RULE_CHARS = 2000  # all standing instructions together, before the newest are preferred
 CORE_CHARS = 2000  # per block; longer blocks are refused when they are written
@@ -84,7 +92,7 @@ def note(hit: Hit) -> Recalled:
     """Return a hit as the line that the model reads: date, speaker, and the text on one line."""
     item = hit.item
     text = item.text if len(item.text) <= NOTE_CHARS else item.excerpt or item.text
-    text = _one_line(text)
+    text = PLEASANTRY.sub("", _one_line(text))
     if len(text) > NOTE_CHARS:
         text = text[: NOTE_CHARS - 1].rstrip() + "…"
     when = item.valid_from or day(item.created_at)
@@ -99,15 +107,9 @@ def _one_line(text: str) -> str:
 
 def document(text: str) -> str:
     """Return attached text between fences that it cannot close, labelled as data."""
-    longest = max((len(run) for run in _backticks(text)), default=0)
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"Attached document:\n{fence}\n{text.rstrip()}\n{fence}"
-
-
-def _backticks(text: str) -> list[str]:
-    import re
-
-    return re.findall(r"`+", text)
 
 
 def message_turn(message: Message, notes: Sequence[Recalled], fingerprint: str) -> Turn:

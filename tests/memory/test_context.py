@@ -87,6 +87,16 @@ def test_a_note_says_when_it_was_said_and_by_whom() -> None:
     assert note(Hit(named, 1.0, {})).line == "2026-01-01: Melanie said: I like tea."
 
 
+def test_a_note_leaves_out_the_greeting_but_never_all_of_the_text() -> None:
+    def line(text: str) -> str:
+        return note(Hit(Candidate("i", "message", text, "2026-01-01T12:00:00Z", Trust.USER), 1.0, {})).line
+
+    assert line("Hi! Good morning, my dog is called Turing.") == "2026-01-01: my dog is called Turing."
+    assert line("Yes. No.") == "2026-01-01: No."
+    assert line("Hello!") == "2026-01-01: Hello!"
+    assert line("Nora called. Hi back!") == "2026-01-01: Nora called. Hi back!"
+
+
 @given(st.text(alphabet="`a\n ", max_size=40))
 def test_a_document_cannot_close_its_own_fence(text: str) -> None:
     body = document(text).splitlines()
