@@ -45,7 +45,7 @@ def moment(number: int, usual: float, low: float, high: float) -> float:
     return {0: LONG, 1: 0.0}.get(number, random.uniform(low, high) * usual)
 
 
-def remember_and_kill(times: int, store: Path) -> None:
+def check_remember_survives(times: int, store: Path) -> None:
     usual = max(usual_seconds("remember", f"warm up {i}") for i in range(3))
     acknowledged = {}
     for number in range(times):
@@ -61,7 +61,7 @@ def remember_and_kill(times: int, store: Path) -> None:
         assert health.check(opened) == []
 
 
-def chat_and_kill(times: int, store: Path) -> None:
+def check_chat_survives(times: int, store: Path) -> None:
     talk = ("chat", "--temperature", "0", "--thread", "diary")
     usual = max(usual_seconds(*talk, stdin=f"Say hello, number {i}.\n") for i in range(2))
     acknowledged = []
@@ -80,28 +80,29 @@ def chat_and_kill(times: int, store: Path) -> None:
 
 
 @pytest.fixture
-def store(own_home: Path) -> Path:
+def store(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MEMCLI_ANSWER_TOKENS", "32")
     return own_home / "data" / "memcli" / "memcli.db"
 
 
 @pytest.mark.model
 def test_acknowledged_memories_survive_kill_9(store: Path, compiled_embedder: None) -> None:
-    remember_and_kill(12, store)
+    check_remember_survives(12, store)
 
 
 @pytest.mark.model
 @pytest.mark.long
 def test_three_hundred_memories_survive_kill_9(store: Path, compiled_embedder: None) -> None:
-    remember_and_kill(300, store)
+    check_remember_survives(300, store)
 
 
 @pytest.mark.model
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_thirty_chat_turns_survive_kill_9(store: Path, compiled_embedder: None) -> None:
-    chat_and_kill(30, store)
+    check_chat_survives(30, store)
 
 
 @pytest.mark.model
 def test_chat_turns_survive_kill_9(store: Path, compiled_embedder: None) -> None:
-    chat_and_kill(3, store)
+    check_chat_survives(3, store)

@@ -18,8 +18,9 @@ def memcli(*args: str, stdin: str | None = None) -> subprocess.CompletedProcess[
 
 
 @pytest.fixture(autouse=True)
-def embedder(compiled_embedder: None) -> None:
-    """Every test here searches with the real embedder."""
+def embedder(compiled_embedder: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test here searches with the real embedder, and waits for short answers only."""
+    monkeypatch.setenv("MEMCLI_ANSWER_TOKENS", "64")
 
 
 def test_what_was_said_in_an_earlier_process_is_recalled_and_the_model_answers_with_it() -> None:
@@ -31,8 +32,9 @@ def test_what_was_said_in_an_earlier_process_is_recalled_and_the_model_answers_w
 
 
 def test_nothing_but_the_answer_is_printed() -> None:
-    done = memcli("ask", "--temperature", "0", "What is the capital of France?")
-    assert "Paris" in done.stdout
+    done = memcli("ask", "--thread", "t", "--temperature", "0", "Say hello.")
+    said = json.loads(memcli("threads", "show", "t", "--json").stdout)["said"]
+    assert done.stdout == said[-1]["text"] + "\n"
     assert done.stderr == ""
 
 

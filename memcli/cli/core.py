@@ -10,6 +10,7 @@ import typer
 
 from memcli.cli import complete
 from memcli.cli.context import Run, of, words
+from memcli.cli.options import AsJson
 from memcli.errors import InputError, NothingFound
 from memcli.memory import remember as keeping
 from memcli.memory import timeline
@@ -17,8 +18,6 @@ from memcli.memory.context import CORE_CHARS
 from memcli.store import core as core_blocks
 from memcli.store import operations
 from memcli.ui import render, shapes
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -11,14 +11,13 @@ import typer
 from memcli.cli import complete
 from memcli.cli.context import Run, of, words
 from memcli.cli.forgetting import carry_out
+from memcli.cli.options import AsJson
 from memcli.errors import InputError
 from memcli.memory import importing, timeline
 from memcli.store import closure as closures
 from memcli.store import messages, threads
 from memcli.ui import render, shapes
 from memcli.ui.terminal import decode
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 class Format(StrEnum):

@@ -10,14 +10,13 @@ import typer
 
 from memcli.cli import complete
 from memcli.cli.context import Run, of
+from memcli.cli.options import AsJson
 from memcli.errors import InputError, NothingFound, TracesLeft
 from memcli.memory import timeline
 from memcli.store import closure as closures
 from memcli.store import ids, purge, threads
 from memcli.ui import render, shapes
 from memcli.ui.going import going
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -8,12 +8,11 @@ import typer
 
 from memcli.cli import complete
 from memcli.cli.context import of
+from memcli.cli.options import AsJson
 from memcli.memory import timeline
 from memcli.store import ids, memories, messages
 from memcli.types import Kind, Owner
 from memcli.ui import render, shapes
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def register(app: typer.Typer) -> None:

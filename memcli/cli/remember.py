@@ -8,15 +8,13 @@ from typing import Annotated
 import typer
 
 from memcli.cli.context import Run, of, tags, words
+from memcli.cli.options import AsJson, At
 from memcli.errors import InputError
 from memcli.memory import remember as keeping
 from memcli.memory import timeline
 from memcli.memory.context import CORE_CHARS
 from memcli.types import Kind
 from memcli.ui import shapes
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-At = Annotated[str | None, typer.Option("--at", help="Take WHEN in place of now.", metavar="WHEN")]
 
 
 class GivenKind(StrEnum):

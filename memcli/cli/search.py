@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -10,14 +11,12 @@ import typer
 
 from memcli.cli import complete
 from memcli.cli.context import Run, of, tags, words
+from memcli.cli.options import AsJson, At
 from memcli.errors import InputError, NothingFound
 from memcli.memory import recall, timeline
 from memcli.store import ids, threads
 from memcli.types import Filters, Hit
 from memcli.ui import render, shapes
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-At = Annotated[str | None, typer.Option("--at", help="Take WHEN in place of now.", metavar="WHEN")]
 
 
 class FoundKind(StrEnum):
@@ -64,9 +63,9 @@ def search(
         kinds=tuple(str(k) for k in kind or ()),
         thread_id=threads.get(run.workspace.store, thread).id if thread else None,
         tags=tags(tag),
-        since=timeline.parse(since, now).start if since else None,
-        until=timeline.parse(until, now).end if until else None,
-        as_of=timeline.parse(as_of, now).end if as_of else None,
+        since=_stretch(since, now)[0],
+        until=_stretch(until, now)[1],
+        as_of=_stretch(as_of, now)[1],
         retired=everything,
     )
 
@@ -77,7 +76,16 @@ def search(
     if batch:
         _batch(run, words(query, "query"), find, json=json, explain=explain)
         return
-    text = words(query, "query").strip()
+    _one(run, words(query, "query").strip(), find, json=json, explain=explain)
+
+
+def _stretch(given: str | None, now: datetime) -> tuple[str | None, str | None]:
+    """Return the first and the last second of what was given as a time."""
+    when = timeline.parse(given, now) if given else None
+    return (when.start, when.end) if when else (None, None)
+
+
+def _one(run: Run, text: str, find: Callable[[str], list[Hit]], *, json: bool, explain: bool) -> None:
     if not text:
         raise InputError("there is no query", 'memcli search "..."')
     found = find(text)
@@ -95,4 +103,4 @@ def _batch(run: Run, query: str, find: Callable[[str], list[Hit]], *, json: bool
         raise InputError("--batch reads its queries from stdin and prints JSON", "memcli search --batch --json < FILE")
     for line in run.terminal.lines():
         text = line.strip()
-        run.terminal.data(shapes.results(text, find(text) if text else [], explain=explain))
+        run.terminal.data(shapes.results(text, find(text) if text else [], explain=explain), flush=True)

@@ -11,13 +11,12 @@ import typer
 from memcli import config as settings
 from memcli.cli import complete
 from memcli.cli.context import Run, of
+from memcli.cli.options import AsJson
 from memcli.errors import InputError, NoModel
 from memcli.ui import render
 
 if TYPE_CHECKING:
     from memcli.inference.catalog import FoundModel
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def register(app: typer.Typer) -> None:

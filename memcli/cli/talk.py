@@ -10,6 +10,7 @@ import typer
 from memcli.assistant import Assistant, Attachment, Done
 from memcli.cli import complete
 from memcli.cli.context import Run, of, words
+from memcli.cli.options import AsJson
 from memcli.errors import InputError, NothingFound
 from memcli.store import threads
 from memcli.types import Sampling, Thread, Trust
@@ -36,7 +37,6 @@ Temperature = Annotated[
     str | None, typer.Option("--temperature", help="0 always takes the likeliest token.", metavar="T")
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Draw the same answers again.", metavar="N")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -16,7 +16,6 @@ import struct
 import sys
 import threading
 from collections.abc import Generator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -383,32 +382,3 @@ def library_version() -> str:
     from importlib.metadata import version
 
     return f"llama-cpp-python {version('llama-cpp-python')}, llama.cpp {library.llama_version().decode()}"
-
-
-@lru_cache(maxsize=1)
-def default_threads() -> int:
-    """Return the number of physical cores this process may use: hyper-threads make llama.cpp slower."""
-    cores = _linux_cores() or os.cpu_count() or 1
-    return max(1, min(cores, _quota() or cores))
-
-
-def _linux_cores() -> int:
-    """Return 0 on other systems."""
-    if not hasattr(os, "sched_getaffinity"):
-        return 0
-    usable = os.sched_getaffinity(0)
-    siblings = set()
-    for cpu in usable:
-        try:
-            siblings.add(Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text())
-        except OSError:
-            return len(usable)
-    return len(siblings)
-
-
-def _quota() -> int:
-    try:  # a container's limit
-        limit, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        return 0
-    return 0 if limit == "max" else max(1, int(limit) // int(period))

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from memcli.errors import InputError, ModelError
-from memcli.inference.backend import Context, LoadedModel, default_threads, new_context
+from memcli.inference.backend import Context, LoadedModel, new_context
+from memcli.inference.cores import default_threads
 from memcli.inference.offload import LADDER, Rung
 from memcli.inference.probe import is_encoder
 from memcli.inference.template import Template

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from memcli.errors import EmbedderError, ModelError
-from memcli.inference import backend
+from memcli.inference import backend, cores
 from memcli.inference.wordpiece import WordPiece
 
 VOCABULARY = "memcli.vocabulary"  # metadata key: the pieces as the source spells them, one a line
@@ -109,7 +109,7 @@ class LlamaEmbedder:
         if texts not in self._contexts:
             flash = "LLAMA_FLASH_ATTN_TYPE_DISABLED" if texts == 1 else "LLAMA_FLASH_ATTN_TYPE_AUTO"
             size = self.window if texts == 1 else self._batch_tokens
-            threads = backend.default_threads()
+            threads = cores.default_threads()
             try:
                 self._contexts[texts] = backend.new_context(
                     model,

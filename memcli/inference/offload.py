@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from memcli.errors import ModelError
-from memcli.inference import backend
+from memcli.inference import backend, cores
 from memcli.paths import Paths, write_private
 
 TIMEOUT = 180.0  # seconds; a large model is read from a slow disk once
@@ -196,7 +196,7 @@ def facts() -> Facts:
     name, flags = _processor()
     words = set(flags.split())
     noted = tuple(flag for flag in sorted(words) if flag.startswith(NOTED_FLAGS))
-    return Facts(name, noted, backend.default_threads(), backend.library_version(), backend.system_info(), _devices())
+    return Facts(name, noted, cores.default_threads(), backend.library_version(), backend.system_info(), _devices())
 
 
 def _processor() -> tuple[str, str]:

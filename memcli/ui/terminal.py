@@ -78,9 +78,11 @@ class Terminal:
         if flush:
             self.stdout.flush()
 
-    def data(self, value: object) -> None:
+    def data(self, value: object, *, flush: bool = False) -> None:
         """Write one JSON document to stdout."""
         self.stdout.write(json_line(value) + "\n")
+        if flush:
+            self.stdout.flush()
 
     def notice(self, text: str) -> None:
         """Say something that is not the answer, unless --quiet."""

@@ -198,4 +198,4 @@ def test_a_closed_model_says_so_instead_of_crashing(starter: Path) -> None:
 
 
 def test_threads_are_cores_and_never_none() -> None:
-    assert 1 <= backend.default_threads() <= (os.cpu_count() or 1)
+    assert 1 <= cores.default_threads() <= (os.cpu_count() or 1)
