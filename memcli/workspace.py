@@ -13,6 +13,7 @@ from pathlib import Path
 
 from memcli.config import Config
 from memcli.errors import EmbedderError
+from memcli.memory.timeline import LOCAL
 from memcli.paths import Paths
 from memcli.store import index
 from memcli.store.database import Store
@@ -22,8 +23,8 @@ Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 
 
 def local_now() -> datetime:
-    """Return the present in the local zone."""
-    return datetime.now().astimezone()
+    """Return the present in the local zone, whose rules hold for other dates computed from it too."""
+    return datetime.now(LOCAL)
 
 
 @dataclass

@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from memcli.types import Answer, Prompt, Sampling, Segment, Turn
 
@@ -15,6 +15,7 @@ class HashingEmbedder:
     """Bag of hashed words as a unit vector: texts that share words are alike."""
 
     identity = "hashing:64"
+    engine = "hashing"
     dimension = 64
     window = 64
 
@@ -78,7 +79,7 @@ class ScriptedModel:
         put(Segment("template", "", "<assistant>"))
         return Prompt(tuple(ids), tuple(segments), text)
 
-    def stream(self, prompt: Prompt, sampling: Sampling) -> Iterator[str]:
+    def stream(self, prompt: Prompt, sampling: Sampling) -> Generator[str, None, None]:
         self.prompts.append(prompt)
         shared = 0
         while shared < min(len(self._cache), len(prompt.ids) - 1) and self._cache[shared] == prompt.ids[shared]:
@@ -86,14 +87,17 @@ class ScriptedModel:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         self._stopped = False
         said = ""
-        for piece in re.findall(r"\s*\S+", answer):
-            if self._stopped:
-                break
-            said += piece
-            yield piece
-        ids = self.ids_of(said)
-        self._cache = prompt.ids + ids
-        self._answer = Answer(said, ids, len(prompt.ids) - shared, len(ids), 0.01, 0.02, self._stopped)
+        try:
+            for piece in re.findall(r"\s*\S+", answer):
+                if self._stopped:
+                    break
+                said += piece
+                yield piece
+        finally:
+            ids = self.ids_of(said)
+            self._cache = prompt.ids + ids
+            evaluated = len(prompt.ids) - shared
+            self._answer = Answer(said, ids, evaluated, len(ids), 0.01, 0.02, self._stopped)
 
     @property
     def answer(self) -> Answer:

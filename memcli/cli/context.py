@@ -60,14 +60,9 @@ def of(ctx: typer.Context) -> Run:
     return cast(Run, ctx.find_root().obj)
 
 
-def words(text: list[str] | None, what: str) -> str:
-    """Join command-line words to one text. Raises InputError for what is no UTF-8."""
-    joined = " ".join(text or ())
-    try:
-        joined.encode("utf-8")
-    except UnicodeEncodeError:
-        raise InputError(f"the {what} is not UTF-8 text") from None
-    return joined
+def words(text: list[str] | None) -> str:
+    """Join command-line words to one text."""
+    return " ".join(text or ())
 
 
 def tags(given: Sequence[str] | None) -> tuple[str, ...]:

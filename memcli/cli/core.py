@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from memcli.memory import remember as keeping
 from memcli.memory import timeline
 from memcli.memory.context import CORE_CHARS
 from memcli.store import core as core_blocks
-from memcli.store import operations
+from memcli.types import CoreBlock
 from memcli.ui import render, shapes
 
 
@@ -56,24 +55,29 @@ def core(
         return
     if label is None:
         raise InputError(f"core {action} needs a label", f"memcli core {action} user ...")
-    now = timeline.utc(run.now())
-    store = run.workspace.store
-    if action is CoreAction.CLEAR:
-        with store.atomic():
-            if not core_blocks.clear(store, label):
-                raise NothingFound(f"there is no core block {label!r}", "'memcli core' lists them")
-            operations.record(store, action="core", actor="user", items=[f"core:{label}"], now=now)
+    block = _change(run, action, label, text)
+    if json:
+        run.terminal.data(shapes.block(block) if block else {"label": label, "text": None})
+    elif block:
+        run.terminal.out(block.text)
+    else:
         run.terminal.notice(f"cleared core block {label}")
-        return
-    new = _replaced(run, label, text) if action is CoreAction.REPLACE else words(text, "text")
+
+
+def _change(run: Run, action: CoreAction, label: str, text: list[str] | None) -> CoreBlock | None:
+    store, now = run.workspace.store, timeline.utc(run.now())
+    if action is CoreAction.CLEAR:
+        keeping.clear_core(store, label, now=now)
+        return None
+    if action is CoreAction.REPLACE:
+        if text is None or len(text) != 2:
+            hint = f'memcli core replace {label} "OLD" "NEW"'
+            raise InputError("core replace takes the old text and the new one", hint)
+        return keeping.replace_in_core(store, label, *text, now=now, limit=CORE_CHARS)
+    new = words(text)
     if not new and not run.terminal.stdin.isatty():
         new = run.terminal.read_all()
-    append = action is CoreAction.APPEND
-    block = keeping.set_core(store, label, new, now=now, limit=CORE_CHARS, append=append)
-    if json:
-        run.terminal.data(shapes.block(block))
-    else:
-        run.terminal.out(block.text)
+    return keeping.set_core(store, label, new, now=now, limit=CORE_CHARS, append=action is CoreAction.APPEND)
 
 
 def _show_core(run: Run, label: str | None, *, json: bool) -> None:
@@ -88,15 +92,3 @@ def _show_core(run: Run, label: str | None, *, json: bool) -> None:
         render.blocks(run.terminal, found)
     else:
         run.terminal.notice("core memory is empty: memcli core set user TEXT")
-
-
-def _replaced(run: Run, label: str, text: Sequence[str] | None) -> str:
-    block = core_blocks.get(run.workspace.store, label)
-    if block is None:
-        raise NothingFound(f"there is no core block {label!r}", "'memcli core' lists them")
-    if text is None or len(text) != 2:
-        raise InputError("core replace takes the old text and the new one", f'memcli core replace {label} "OLD" "NEW"')
-    times = block.text.count(text[0])
-    if times != 1:
-        raise InputError(f"{text[0]!r} stands {times} times in core block {label}", "it must stand once")
-    return block.text.replace(text[0], text[1])

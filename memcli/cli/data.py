@@ -137,8 +137,10 @@ def threads_(
         else:
             render.conversation(run.terminal, said)
     elif action is ThreadAction.RENAME:
-        threads.rename(store, record.id, words(name, "name").strip())
-        run.terminal.notice(f"thread {record.id} is now called {words(name, 'name').strip()}")
+        threads.rename(store, record.id, words(name).strip())
+        run.terminal.notice(f"thread {record.id} is now called {words(name).strip()}")
+        if json:
+            run.terminal.data(shapes.thread(threads.get(store, record.id)))
     else:
         carry_out(run, closures.closure_of_thread(store, record.id), dry_run=False, yes=yes, json=json)
 

@@ -48,28 +48,41 @@ def forget(
     run = of(ctx)
     if sum((bool(id_), query is not None, thread is not None, before is not None, everything)) != 1:
         raise InputError("say what to forget, in one way", "ids, --query, --thread, --before or --all")
-    store = run.workspace.store
-    if id_:
-        closure = closures.closure_of(store, [ids.resolve(store, prefix)[1] for prefix in id_], cascade=cascade)
-    elif query is not None:
-        if not query.strip():
-            raise InputError("an empty text is contained in everything", "'memcli forget --all' forgets everything")
-        closure = closures.closure_matching(store, query)
-    elif thread is not None:
-        closure = closures.closure_of_thread(store, threads.get(store, thread).id)
-    elif before is not None:
-        closure = closures.closure_before(store, timeline.parse(before, run.now()).start)
-    else:
-        closure = closures.closure_all(store)
+    try:
+        closure = _closure(run, id_, query, thread, before, cascade=cascade)
+    except NothingFound:
+        if json:
+            run.terminal.data(shapes.receipt(purge.Receipt({}, (), 0, ())))
+        raise
     carry_out(run, closure, dry_run=dry_run, yes=yes, json=json)
 
 
-def carry_out(run: Run, closure: closures.Closure, *, dry_run: bool, yes: bool, json: bool) -> None:
-    """Show, ask, forget, prove. Raises NothingFound, InputError where it is not confirmed, TracesLeft."""
-    if closure.empty:
-        if purge.unclean(run.workspace.store):  # an earlier forgetting was interrupted before its bytes were gone
-            purge.scrub(run.workspace.store)
+def _closure(
+    run: Run, given: Sequence[str] | None, query: str | None, thread: str | None, before: str | None, *, cascade: bool
+) -> closures.Closure:
+    """Return what goes with what was named; everything, where nothing was. Raises NothingFound."""
+    store = run.workspace.store
+    if given:
+        found = closures.closure_of(store, [ids.resolve(store, prefix)[1] for prefix in given], cascade=cascade)
+    elif query is not None:
+        if not query.strip():
+            raise InputError("an empty text is contained in everything", "'memcli forget --all' forgets everything")
+        found = closures.closure_matching(store, query, cascade=cascade)
+    elif thread is not None:
+        found = closures.closure_of_thread(store, threads.get(store, thread).id, cascade=cascade)
+    elif before is not None:
+        found = closures.closure_before(store, timeline.parse(before, run.now()).start, cascade=cascade)
+    else:
+        found = closures.closure_all(store)
+    if found.empty:
+        if purge.unclean(store):  # an earlier forgetting was interrupted before its bytes were gone
+            purge.scrub(store)
         raise NothingFound("there is nothing of that to forget")
+    return found
+
+
+def carry_out(run: Run, closure: closures.Closure, *, dry_run: bool, yes: bool, json: bool) -> None:
+    """Show, ask, forget, prove. Raises InputError where it is not confirmed, TracesLeft."""
     what = going(run.workspace.store, closure)
     if dry_run and json:
         run.terminal.data(shapes.closure(closure))

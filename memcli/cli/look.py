@@ -9,6 +9,7 @@ import typer
 from memcli.cli import complete
 from memcli.cli.context import of
 from memcli.cli.options import AsJson
+from memcli.errors import NothingFound
 from memcli.memory import timeline
 from memcli.store import ids, memories, messages
 from memcli.types import Kind, Owner
@@ -54,7 +55,12 @@ def show(
     """Show one memory or message and its origin."""
     run = of(ctx)
     store = run.workspace.store
-    owner, full = ids.resolve(store, id_)
+    try:
+        owner, full = ids.resolve(store, id_)
+    except NothingFound:
+        if json:
+            run.terminal.data({})
+        raise
     if owner is Owner.MESSAGE:
         record = messages.get(store, full)
         notes = messages.recalled(store, [full]).get(full, [])

@@ -5,6 +5,7 @@ This is the one error boundary. Nothing below it prints an error or ends the pro
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from memcli import __version__
 from memcli.cli.context import Run
-from memcli.errors import MemcliError
+from memcli.errors import InputError, MemcliError
 from memcli.paths import Paths, make_private
 from memcli.ui.terminal import Terminal
 
@@ -39,6 +40,7 @@ def run(argv: list[str], terminal: Terminal, paths: Paths) -> int:
     terminal.debug = "--debug" in argv
     invocation = Run(terminal, paths, terminal.environ)
     try:
+        _check(argv)
         return _dispatch(argv, invocation)
     except MemcliError as error:
         _log(paths, traceback.format_exc())
@@ -49,14 +51,21 @@ def run(argv: list[str], terminal: Terminal, paths: Paths) -> int:
     except KeyboardInterrupt:
         terminal.notice("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        _silence(terminal)
-        return 0
+    except OSError as error:
+        return _broken_output(error, terminal, paths)
     except Exception as error:  # noqa: BLE001 - the boundary: whatever is left is a bug, and is said to be one
-        _report_bug(error, terminal, paths)
-        return BUG
+        return _bug(error, terminal, paths)
     finally:
         invocation.close()
+
+
+def _check(argv: list[str]) -> None:
+    """Raise InputError for an argument that is not UTF-8: it could neither be stored nor looked for."""
+    for arg in argv:
+        try:
+            arg.encode("utf-8")
+        except UnicodeEncodeError:
+            raise InputError(f"{arg!a} on the command line is not UTF-8 text") from None
 
 
 def _dispatch(argv: list[str], invocation: Run) -> int:
@@ -92,6 +101,17 @@ def _usage(usage: typer.TyperException, terminal: Terminal) -> int:
     return usage.exit_code
 
 
+def _broken_output(error: OSError, terminal: Terminal, paths: Paths) -> int:
+    """End quietly where the reader of stdout has gone, and say so where stdout cannot be written."""
+    if error.filename is not None or error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF):
+        return _bug(error, terminal, paths)
+    _silence(terminal)
+    if error.errno == errno.EPIPE:
+        return 0
+    terminal.error(MemcliError(f"the output cannot be written: {error.strerror}"))
+    return 1
+
+
 def _silence(terminal: Terminal) -> None:
     """Point stdout at nothing, so that the interpreter's last flush does not complain about the closed pipe."""
     try:
@@ -100,7 +120,7 @@ def _silence(terminal: Terminal) -> None:
         return  # not a real file: nothing will be flushed
 
 
-def _report_bug(error: Exception, terminal: Terminal, paths: Paths) -> None:
+def _bug(error: Exception, terminal: Terminal, paths: Paths) -> int:
     text = traceback.format_exc()
     logged = _log(paths, text)
     if terminal.debug:
@@ -109,12 +129,18 @@ def _report_bug(error: Exception, terminal: Terminal, paths: Paths) -> None:
     report.code = "bug"
     report.hint = f"please report it at {ISSUES}" + (f" with {logged}" if logged else "")
     terminal.error(report)
+    return BUG
 
 
 def _log(paths: Paths, text: str) -> Path | None:
     try:
         make_private(paths.log.parent)
-        with open(os.open(paths.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as log:
+        with open(
+            os.open(paths.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+            "a",
+            encoding="utf-8",
+            errors="backslashreplace",
+        ) as log:
             log.write(text)
     except OSError:
         return None  # a full disk must not hide the error that is being reported

@@ -49,7 +49,7 @@ def remember(
 ) -> None:
     """Remember a text, verbatim."""
     run = of(ctx)
-    texts = _texts(run, words(text, "text"), lines=lines)
+    texts = _texts(run, words(text), lines=lines)
     now = timeline.utc(run.now(at))
     if core is not None:
         if expires or tag or kind is not GivenKind.AUTO:

@@ -74,9 +74,9 @@ def search(
         return recall.search(store, text, filters, embedder=embedder, now=timeline.utc(now))[:limit]
 
     if batch:
-        _batch(run, words(query, "query"), find, json=json, explain=explain)
+        _batch(run, words(query), find, json=json, explain=explain)
         return
-    _one(run, words(query, "query").strip(), find, json=json, explain=explain)
+    _one(run, words(query).strip(), find, json=json, explain=explain)
 
 
 def _stretch(given: str | None, now: datetime) -> tuple[str | None, str | None]:

@@ -138,7 +138,7 @@ def config(
             {"key": key, "value": found, "origin": run.config.origins[key]}
         ) if json else run.terminal.out(str(found))
     else:
-        _change(run, key, value if action is ConfigAction.SET else None, unset=action is ConfigAction.UNSET)
+        _change(run, key, value if action is ConfigAction.SET else None, unset=action is ConfigAction.UNSET, json=json)
 
 
 def _show_config(run: Run, *, json: bool) -> None:
@@ -151,11 +151,13 @@ def _show_config(run: Run, *, json: bool) -> None:
     render.table(run.terminal, ("key", "value", "origin", "meaning"), rows)
 
 
-def _change(run: Run, key: str, value: str | None, *, unset: bool) -> None:
+def _change(run: Run, key: str, value: str | None, *, unset: bool, json: bool) -> None:
     if value is None and not unset:
         raise InputError(f"config set {key} needs a value", f"'memcli config unset {key}' takes it out")
     path = settings.location(run.paths, run.environ, run.config_path)
     written = settings.write_value(path, key, value)
+    if json:
+        run.terminal.data({"key": key, "value": settings.find(key).default if written is None else written})
     run.terminal.notice(f"{key} = {written}" if written is not None else f"{key} is back to its default")
 
 

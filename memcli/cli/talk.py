@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -60,12 +61,12 @@ def chat(
     """Talk with the assistant. With piped input each line is a turn."""
     run = _settle(ctx, model, context_size, gpu_layers, temperature)
     assistant = _assistant(run, thread, continue_, new=new, use_memory=not no_memory)
-    sampling = Sampling(temperature=assistant.temperature, seed=seed)
     if run.terminal.interactive:
         from memcli.repl.session import Session
 
-        Session(run.terminal, run.workspace, assistant, sampling).run()
+        Session(run.terminal, run.workspace, assistant, seed).run()
         return
+    sampling = Sampling(temperature=assistant.temperature, seed=seed)
     for line in run.terminal.lines():
         if line.strip() and not _speak(run, assistant, line, sampling):
             raise typer.Exit(INTERRUPTED)
@@ -74,8 +75,8 @@ def chat(
 def _speak(run: Run, assistant: Assistant, line: str, sampling: Sampling) -> bool:
     """Answer one piped line; return False where Ctrl-C stopped the answer."""
     prepared = assistant.prepare(line.strip())
-    with stopping(assistant.model.stop):
-        for piece in assistant.run(prepared, sampling):
+    with stopping(assistant.model.stop), closing(assistant.run(prepared, sampling)) as pieces:
+        for piece in pieces:
             run.terminal.out(piece, end="", flush=True)
     run.terminal.out(flush=True)
     return not (assistant.last and assistant.last.answer.stopped)
@@ -102,13 +103,15 @@ def ask(
 ) -> None:
     """Answer once. Piped text is attached to the question as a document."""
     run = _settle(ctx, model, context_size, gpu_layers, temperature)
-    question, attachments, trust = _question(run, words(prompt, "question"), keep=keep, no_stdin=no_stdin)
+    question, attachments, trust = _question(run, words(prompt), keep=keep, no_stdin=no_stdin)
     assistant = _assistant(run, thread, continue_, new=new, use_memory=not no_memory, save=not no_save)
     prepared = assistant.prepare(question, trust=trust, attachments=attachments)
     with stopping(assistant.model.stop):
-        for piece in assistant.run(prepared, Sampling(temperature=assistant.temperature, seed=seed)):
-            if not json:
-                run.terminal.out(piece, end="", flush=True)
+        sampling = Sampling(temperature=assistant.temperature, seed=seed)
+        with closing(assistant.run(prepared, sampling)) as pieces:
+            for piece in pieces:
+                if not json:
+                    run.terminal.out(piece, end="", flush=True)
     done = assistant.last
     if done is None:
         raise InputError("no answer was made")
@@ -140,7 +143,7 @@ def context(
         raise NothingFound(f"there is no thread {thread!r}", "'memcli threads' lists them")
     workspace = run.workspace
     assistant = Assistant(workspace.store, workspace.model, workspace.embedder, run.config, run.clock, existing)
-    prepared = assistant.prepare(words(prompt, "message"))
+    prepared = assistant.prepare(words(prompt))
     if json:
         run.terminal.data(shapes.ledger(prepared.ledger))
     elif raw:

@@ -181,7 +181,7 @@ class LlamaChat:
         segments = [replace(segment, tokens=counts[index]) for index, segment in enumerate(rendered.segments)]
         return Prompt(tuple(ids), tuple(segments), "".join(segment.text for segment in segments))
 
-    def stream(self, prompt: Prompt, sampling: Sampling) -> Iterator[str]:
+    def stream(self, prompt: Prompt, sampling: Sampling) -> Generator[str, None, None]:
         """Evaluate what is new in `prompt` and yield the answer's text as it is drawn.
 
         Raises InputError where the prompt leaves no room for an answer, ModelError where llama.cpp fails.

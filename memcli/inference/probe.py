@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from memcli.errors import ModelError
-from memcli.inference.backend import Context, LoadedModel, default_threads, new_context
+from memcli.inference.backend import Context, LoadedModel, new_context
+from memcli.inference.cores import default_threads
 from memcli.inference.offload import Rung, rung_named
 
 PROMPT_TOKENS = 64  # enough for the kernels of many rows; one more token is for those of one row

@@ -34,6 +34,7 @@ RULE_CHARS = 2000  # all standing instructions together, before the newest are p
 CORE_CHARS = 2000  # per block; longer blocks are refused when they are written
 
 OPENING = "You are a helpful assistant."
+NO_LONGER = "No longer so: "
 HEADER = "Use these notes if they help.\n"
 FOOTER = "\nQuestion: "
 
@@ -45,8 +46,10 @@ Render = Callable[[Sequence[Turn]], Prompt]
 
 def system_side(
     prompt: str, today: str | None, blocks: Iterable[CoreBlock], rules: Iterable[Memory]
-) -> tuple[Segment, ...]:
-    """Return the segments that begin every prompt of a thread: stable first. `today` None leaves the date out.
+) -> tuple[tuple[Segment, ...], tuple[Segment, ...]]:
+    """Return the segments that begin every prompt of a thread, stable first, and the rules that found no room.
+
+    `today` None leaves the date out. The newest rules are preferred.
 
     Nothing at all where there is nothing to say: then the model's template says what the model was trained to hear.
     """
@@ -54,14 +57,17 @@ def system_side(
     parts += [Segment("core", f"core:{b.label}", f"\n{b.label}: {_one_line(b.text)}") for b in blocks if b.text.strip()]
     room = RULE_CHARS
     kept: list[Segment] = []
+    cut: list[Segment] = []
     for rule in sorted(rules, key=lambda m: (m.created_at, m.id), reverse=True):
-        line = f"\nThe user wants: {_one_line(rule.text)}"
-        room -= len(line)
-        if room >= 0:
-            kept.append(Segment("procedural", rule.id, line))
+        line = Segment("procedural", rule.id, f"\nThe user wants: {_one_line(rule.text)}")
+        if len(line.text) <= room:
+            room -= len(line.text)
+            kept.append(line)
+        else:
+            cut.append(replace(line, reason=f"over the {RULE_CHARS} characters for rules"))
     parts += reversed(kept)
     opening = prompt.strip() or (OPENING if parts else "")
-    return (Segment("system", "system_prompt", opening), *parts) if opening else ()
+    return (Segment("system", "system_prompt", opening), *parts) if opening else (), tuple(cut)
 
 
 def freeze(side: Iterable[Segment]) -> str:
@@ -75,14 +81,24 @@ def thaw(text: str) -> tuple[Segment, ...]:
 
 
 def changes(frozen: Iterable[Segment], told: Iterable[Recalled], current: Iterable[Segment]) -> list[Recalled]:
-    """Return what has changed on the system side since the prefix started and was not yet told in the thread."""
-    known = {s.origin: s.text.strip() for s in frozen}
-    known.update({r.item_id: r.line for r in told})
-    return [
-        Recalled(s.origin, s.label, s.text.strip(), 0.0, {})
-        for s in current
-        if s.origin != "system_prompt" and known.get(s.origin) != s.text.strip()
+    """Return what has changed on the system side since the prefix started and was not yet told in the thread.
+
+    What is no longer there is told as well. That line has the label "system", as its item does not exist any more.
+    """
+    known = {s.origin: s.text.strip() for s in frozen if s.origin != "system_prompt"}
+    known.update({r.item_id: r.line for r in told if not r.why})
+    now = {s.origin: s for s in current if s.origin != "system_prompt"}
+    new = [
+        Recalled(origin, s.label, s.text.strip(), 0.0, {})
+        for origin, s in now.items()
+        if known.get(origin) != s.text.strip()
     ]
+    gone = [
+        Recalled(origin, "system", f"{NO_LONGER}{text}", 0.0, {})
+        for origin, text in known.items()
+        if origin not in now and not text.startswith(NO_LONGER)
+    ]
+    return new + gone
 
 
 # --- notes and turns ------------------------------------------------------------------------------------------------
@@ -112,13 +128,27 @@ def document(text: str) -> str:
     return f"Attached document:\n{fence}\n{text.rstrip()}\n{fence}"
 
 
-def message_turn(message: Message, notes: Sequence[Recalled], fingerprint: str) -> Turn:
-    """Return a stored message as it stands in the window, with the notes that were placed before it."""
-    if message.role is Role.USER and message.trust is not Trust.DOCUMENT:
-        return user_turn(message.content, notes, origin=message.id)
-    label = "document" if message.trust is Trust.DOCUMENT else "message"
-    ids = message.tokens if message.model == fingerprint else ()
-    return Turn(message.role, (Segment(label, message.id, message.content),), ids)
+def attachment_turn(text: str, *, origin: str) -> Turn:
+    """Return an attached text as it stands in the window, before the question that it came with."""
+    return Turn(Role.USER, (Segment("document", origin, document(text)),))
+
+
+def _history_turns(history: Sequence[tuple[Message, tuple[Recalled, ...]]], fingerprint: str) -> list[Turn]:
+    """Return stored messages as they stand in the window, each with the notes that were placed before it.
+
+    A document that another message of the user follows was attached to it; one that is answered was a piped question.
+    """
+    turns = []
+    followers = [*(message.role for message, _ in history[1:]), None]
+    for (message, notes), follower in zip(history, followers, strict=False):
+        if message.role is not Role.USER:
+            ids = message.tokens if message.model == fingerprint else ()
+            turns.append(Turn(message.role, (Segment("message", message.id, message.content),), ids))
+        elif message.trust is Trust.DOCUMENT and follower is Role.USER:
+            turns.append(attachment_turn(message.content, origin=message.id))
+        else:
+            turns.append(user_turn(message.content, notes, origin=message.id))
+    return turns
 
 
 def user_turn(text: str, notes: Sequence[Recalled], *, origin: str) -> Turn:
@@ -145,6 +175,7 @@ class Draft:
 
     side: tuple[Segment, ...]
     fresh_side: tuple[Segment, ...]  # what the system side becomes when a new prefix starts
+    cut: tuple[Segment, ...]  # rules that found no room
     history: tuple[tuple[Message, tuple[Recalled, ...]], ...]
     told: tuple[Recalled, ...]  # changes of the system side, told with this message
     notes: tuple[Recalled, ...]
@@ -160,7 +191,7 @@ class Plan:
     ledger: Ledger
     side: tuple[Segment, ...]
     notes: tuple[Recalled, ...]
-    first: str | None  # id of the oldest message in the window
+    first: int | None  # seq of the oldest message in the window, None where it is empty
     evicted: tuple[str, ...] = ()
 
 
@@ -169,7 +200,7 @@ def fit(draft: Draft, render: Render, *, window: int, reserved: int, fingerprint
 
     Raises InputError where the new message alone does not fit.
     """
-    dropped: list[Segment] = []
+    dropped = list(draft.cut)
     prompt = render(_turns(draft, fingerprint))
     if len(prompt.ids) + reserved > window and draft.history:
         draft, gone = _evict(draft, prompt, target=window // 2)
@@ -191,14 +222,14 @@ def fit(draft: Draft, render: Render, *, window: int, reserved: int, fingerprint
         )
     ledger = Ledger(window, reserved, prompt.segments, tuple(dropped))
     evicted = tuple(s.origin for s in dropped if s.label in {"message", "document"})
-    first = draft.history[0][0].id if draft.history else None
+    first = draft.history[0][0].seq if draft.history else None
     return Plan(prompt, ledger, draft.side, (*draft.told, *draft.notes), first, evicted)
 
 
 def _turns(draft: Draft, fingerprint: str) -> list[Turn]:
     turns = [Turn(Role.SYSTEM, draft.side)] if draft.side else []
-    turns += [message_turn(message, notes, fingerprint) for message, notes in draft.history]
-    turns += [Turn(Role.USER, (Segment("document", "stdin", text),)) for text in draft.documents]
+    turns += _history_turns(draft.history, fingerprint)
+    turns += [attachment_turn(text, origin="stdin") for text in draft.documents]
     turns.append(user_turn(draft.text, (*draft.told, *draft.notes), origin="new"))
     return turns
 

@@ -1,6 +1,7 @@
 """Creation: what a text the user gave us is. The judgement of chat messages is a later step; its queue is in the store.
 
-Pure functions over text. They decide cheaply and err towards `semantic`, the kind that promises least.
+Pure functions over text. They decide cheaply and err towards `semantic`, the kind that promises least. Every pattern
+is anchored or bounded, so that the time taken grows with the length of the text and no faster.
 """
 
 from __future__ import annotations
@@ -9,45 +10,108 @@ import re
 
 from memcli.types import Kind
 
-# A standing instruction speaks to the assistant: an order about how to act, now and later.
+_END = r"(?![\w'’-])"  # ends a word; "is-it-raining" and "be-bop" are words of their own
+
+# A standing instruction speaks to the assistant. We ask for a verb that an assistant can be told to do, since
+# "never", "always" and "whenever" open as many facts ("Never been to Paris") as orders.
+_ACT = (
+    r"(?:address|add|apologi[sz]e|answer|ask|assume|avoid|be|begin|call|check|cite|convert|end|explain|format|give|"
+    r"guess|include|invent|keep|list|make|mention|offer|output|prefer|propose|provide|put|quote|recommend|refer|repeat|"
+    r"remind|reply|respond|return|review|say|show|sign|sound|speak|spell|start|stop|suggest|summari[sz]e|swear|talk|"
+    r"tell|think|translate|treat|use|warn|write)"
+)
+_TOPIC = r"(?:answers?|repl(?:y|ies)|responses?|explanations?|sentences?|messages?|summaries|code|everything|it|things)"
+# What makes any of these verbs an order: it says for how long or for whom the order holds.
+_STANDING = (
+    r"(?:always|never|ever|do not|don['’]?t|from now on|going forward|in (?:the )?future|"
+    r"(?:when|whenever|if|every time|each time) i [^,.\n]{1,120}, ?(?:then)?|"
+    r"you (?:should|must|need to|have to|ought to|are to)(?: not)?|you (?:shouldn|mustn)['’]?t|"
+    r"i(?: want|['’]d like| would like| need| expect) you (?:not )?to)"
+)
+# What does not: "please call the dentist" is an errand.
+_POLITE = r"(?:and|please|remember to|make sure (?:to|you|that you))"
+_LEAD = rf"(?:(?:{_STANDING}|{_POLITE})[ ,:]{{1,3}}){{0,4}}"
+# Orders that are clear without: each names the manner in which to speak, or the person.
+_BARE_ORDER = (
+    r"(?:(?:call|address|refer to) me|(?:answer|reply|respond|speak|talk|write)(?: to me)? "
+    r"(?:in|with|as|like|using|only|briefly|concisely|formally|informally|politely|simply|clearly)|"
+    r"(?:answer|reply to|respond to) (?:all|every|my)|speak (?!fluent|some|two|three|four|five|several|a\b)\w+|write (?:short|simple|concise|formal)|"
+    r"use (?!of\b|by\b)\w+|avoid \w+|cite \w+|prefer (?:short|brief|concise|plain|simple)|"
+    r"stop (?:add|apologi[sz]|ask|call|remind|repeat|say|suggest|us|writ)ing|"
+    rf"keep (?:(?:all|your|the) )?{_TOPIC}|"
+    r"be (?:more|less|very|as|brief|concise|short|terse|succinct|precise|specific|clear|polite|kind|nice|friendly|"
+    r"gentle|patient|formal|informal|casual|professional|direct|honest|blunt|frank|critical|strict|careful|funny))"
+)
+# A finite verb soon after makes the "order" a name: "Keep in touch was our motto". A clause of its own may have one.
+_NAMED = r"(?: (?!(?:if|that|unless|wh\w+)\b)[\w'’]+){0,5} (?:is|are|was|were|costs?|means?)\b"
 _INSTRUCTION = re.compile(
-    r"^\W*(?:please\s+|and\s+)?(?:always|never|from now on|whenever|when(?:ever)? i (?:ask|say|write)|call me|"
-    r"address me|do(?:n'?t| not) (?:ever|call|use|ask|tell|give|write|say|add|suggest)|"
-    r"(?:answer|reply|respond|write|speak|use|keep|be|avoid|prefer|remember to|make sure)\b)|"
-    r"\b(?:from now on|going forward|in future answers|every time i)\b",
+    rf"\W{{0,10}}{_LEAD}(?:{_STANDING}[ ,:]{{1,3}}{_LEAD}{_ACT}|{_BARE_ORDER}){_END}(?!{_NAMED})",
     re.IGNORECASE,
 )
-# Something that happened: a verb in the past tense together with a point in time, or a dated plan.
-_TIME = (
-    r"(?:yesterday|today|tonight|tomorrow|ago|last (?:night|week|month|year|spring|summer|autumn|fall|winter)|"
+
+# Something that happened: a verb in the past tense together with a point in time.
+_TIME = re.compile(
+    r"\b(?:yesterday|today|tonight|tomorrow|ago|last (?:night|week|month|year|spring|summer|autumn|fall|winter)|"
     r"this (?:morning|afternoon|evening)|on (?:mon|tues|wednes|thurs|fri|satur|sun)day|"
     r"(?:on|in|since) (?:the )?\d{1,4}\b|"
-    r"in (?:january|february|march|april|may|june|july|august|september|october|november|december))"
-)
-_PAST = (
-    r"(?:was|were|had|went|did|got|met|saw|came|left|took|made|won|lost|began|bought|broke|flew|gave|ran|said|told|"
-    r"\w+ed)"
-)
-_EVENT = re.compile(rf"\b{_PAST}\b.*\b{_TIME}\b|\b{_TIME}\b.*\b{_PAST}\b", re.IGNORECASE | re.DOTALL)
-
-_SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
-_ASKING = re.compile(
-    r"^\W*(?:what|who|whom|whose|where|when|why|which|how|is|are|am|was|were|do|does|did|can|could|will|would|should|shall|"
-    r"may|have|has|had|tell me|remind me|show me|give me|list|explain|write|summari[sz]e)\b",
+    r"in (?:january|february|march|april|may|june|july|august|september|october|november|december))\b",
     re.IGNORECASE,
 )
+_PAST = re.compile(
+    r"\b(?:was|were|had|went|did|got|met|saw|came|left|took|made|won|lost|began|bought|broke|flew|gave|ran|said|told|"
+    r"\w+ed)\b",
+    re.IGNORECASE,
+)
+
+_SENTENCE_BREAK = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n")
+_CLOSERS = ".!…\"'”’»)]* \t"  # what may follow a question mark
+_AUXILIARY = (
+    r"(?:(?:is|are|was|were|do|does|did|can|could|would|should|has|have|had|must|might)(?:n?['’]t)?|"
+    r"am|will|won['’]t|shall|may)"
+)
+_PRONOUN = r"(?:i|you|he|she|it|we|they|this|that|these|those|there|anyone|anybody|someone|somebody)"
+_WHOSE = r"(?:my|your|his|her|its|our|their|the)"
+_OPENING = r"\W{0,10}(?:(?:and|so|but|ok|okay|hey|hi|also|well|now|then|oh) ?,? ){0,3}"
+# "had I known" and "should you need" may open a statement; the second asks far more often.
+_YES_NO = rf"(?!had\b){_AUXILIARY} {_PRONOUN}{_END}|(?:is|are|was|were|does|did|can|could|should) (?:my|your|our){_END}"
+_WH = (
+    rf"(?!what(?:['’]s| is) more\b|which is why\b)"
+    rf"(?:(?:what|who|whom|whose|where|when|why|which|how)(?:['’](?:s|re|d|ll|ve)|s| {_AUXILIARY}){_END}|"
+    # "how many cats do I have", but neither "what I like is jazz" nor "when people are late I worry"
+    rf"(?:what|which|whose|how)(?: (?!{_PRONOUN}\b|{_WHOSE}\b)[\w'’-]+){{1,3}} {_AUXILIARY} "
+    rf"(?:{_PRONOUN}|{_WHOSE}){_END}|"
+    rf"how (?:to|come|about){_END}|what about{_END})"
+)
+_REQUEST = (
+    r"(?:(?:tell|remind|show|give|help) me|list(?! of\b| ?:)|explain|summari[sz]e|translate|write (?:me|an?)|"
+    rf"please(?!,? (?:remember|note|keep in mind|do not forget|don['’]t forget)\b)){_END}"
+)
+_ASKING = re.compile(rf"{_OPENING}(?:{_YES_NO}|{_WH}|{_REQUEST})", re.IGNORECASE)
 
 
 def classify(text: str) -> Kind:
     """Return the kind of a text that the user asked to remember."""
-    if _INSTRUCTION.search(text):
+    if _INSTRUCTION.match(_spaced(text)):
         return Kind.PROCEDURAL
-    if _EVENT.search(text):
+    # Two searches and not one pattern with ".*" between, which takes the square of the text's length.
+    if _PAST.search(text) and _TIME.search(text):
         return Kind.EPISODIC
     return Kind.SEMANTIC
 
 
 def states_something(text: str) -> bool:
     """Return False for a text that only asks: recalling an old question would crowd out what answers it."""
-    sentences = [s.strip() for s in _SENTENCE.findall(text) if s.strip()]
-    return any(not s.endswith("?") and not _ASKING.search(s) for s in sentences)
+    return any(_has_words(s) and not _asks(s) for s in _SENTENCE_BREAK.split(text))
+
+
+def _asks(sentence: str) -> bool:
+    return sentence.rstrip(_CLOSERS).endswith(("?", "？")) or _ASKING.match(_spaced(sentence)) is not None
+
+
+def _has_words(sentence: str) -> bool:
+    return any(char.isalnum() for char in sentence)
+
+
+def _spaced(text: str) -> str:
+    """Return the text with one space wherever it has any, as the patterns above expect."""
+    return " ".join(text.split())

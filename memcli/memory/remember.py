@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from memcli.errors import InputError, StoreDamaged
+from memcli.errors import InputError, NothingFound, StoreDamaged
 from memcli.memory import indexing
 from memcli.memory.form import classify
 from memcli.store import core, memories, operations
@@ -38,13 +38,13 @@ def remember(
     Raises InputError for a text without a visible character.
     """
     texts = [_checked(text) for text in texts]
-    known = {text: memories.find_exact(store, text) for text in texts}
+    known = {text: memories.find_exact(store, text, now=now) for text in texts}
     new = [text for text in dict.fromkeys(texts) if known[text] is None]
     ready = dict(zip(new, indexing.prepare(new, embedder, progress), strict=True))
     kept: list[Kept] = []
     with store.atomic():
         for text in texts:
-            existing = memories.find_exact(store, text)  # again: another process may have been quicker
+            existing = memories.find_exact(store, text, now=now)  # again: another process may have been quicker
             if existing is None:
                 memory = memories.add(
                     store,
@@ -66,7 +66,7 @@ def remember(
 
 
 def _checked(text: str) -> str:
-    text = text.strip()
+    text = text.strip("\r\n")
     if not any(char.isprintable() and not char.isspace() for char in text):
         raise InputError("there is nothing to remember", "give a text, or pipe one in")
     return text
@@ -94,6 +94,26 @@ def set_core(store: Store, label: str, text: str, *, now: str, limit: int, appen
                 f"core block {label} would have {len(text)} characters; at most {limit} fit",
                 "core memory is always in the context: keep it short, or use 'memcli remember'",
             )
-        core.put(store, label, text, now)
+        block = core.put(store, label, text, now)
         operations.record(store, action="core", actor="user", items=[f"core:{label}"], now=now)
-    return CoreBlock(label, text, now)
+    return block
+
+
+def clear_core(store: Store, label: str, *, now: str) -> None:
+    """Remove a core block. Raises NothingFound."""
+    with store.atomic():
+        if not core.clear(store, label):
+            raise NothingFound(f"there is no core block {label!r}", "'memcli core' lists them")
+        operations.record(store, action="core", actor="user", items=[f"core:{label}"], now=now)
+
+
+def replace_in_core(store: Store, label: str, old: str, new: str, *, now: str, limit: int) -> CoreBlock:
+    """Put `new` in the place of `old`, which must stand exactly once. Raises NothingFound, InputError."""
+    with store.atomic():
+        block = core.get(store, label)
+        if block is None:
+            raise NothingFound(f"there is no core block {label!r}", "'memcli core' lists them")
+        times = block.text.count(old) if old else 0
+        if times != 1:
+            raise InputError(f"{old!r} stands {times} times in core block {label}", "it must stand there once")
+        return set_core(store, label, block.text.replace(old, new), now=now, limit=limit)

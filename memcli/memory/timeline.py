@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from memcli.errors import InputError
 
-SECOND = timedelta(seconds=1)
 _PARTIAL = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
 _MONTH = r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _LAST_MONTH_NAME = re.compile(rf"\b(?:last|this|past)\s+((?:{_MONTH})[a-z]*)", re.IGNORECASE)
+
+
+class _Local(tzinfo):
+    """The machine's zone by the rules it has at each date, where `astimezone()` fixes the offset of one date.
+
+    The C library knows the rules already; zoneinfo and tzlocal would add some 30 ms to every start.
+    """
+
+    def utcoffset(self, moment: datetime | None, /) -> timedelta | None:
+        return moment.replace(tzinfo=None).astimezone().utcoffset() if moment else None
+
+    def dst(self, moment: datetime | None, /) -> timedelta | None:
+        return None
+
+    def tzname(self, moment: datetime | None, /) -> str | None:
+        return moment.replace(tzinfo=None).astimezone().tzname() if moment else None
+
+    def fromutc(self, moment: datetime, /) -> datetime:
+        # fromtimestamp tells the two passes of a repeated hour apart, by `fold`; astimezone does not.
+        return datetime.fromtimestamp(moment.replace(tzinfo=UTC).timestamp()).replace(tzinfo=self)
+
+
+LOCAL = _Local()
+# What datetime raises for a time outside of the years 1 to 9999, here or in UTC; the last is the C library's.
+_OUT_OF_RANGE = (ValueError, OverflowError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +49,8 @@ class When:
 
 def utc(moment: datetime) -> str:
     """Return an aware datetime as the text that the store keeps."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # isoformat and not strftime, whose %Y is "1" for the year 1 on Linux and would not sort.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def from_file(text: str) -> str:
@@ -33,9 +59,12 @@ def from_file(text: str) -> str:
     return utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
-def day(stored: str, zone: tzinfo | None = None) -> str:
+def day(stored: str, zone: tzinfo = LOCAL) -> str:
     """Return the local calendar day of a stored time, as in "2026-03-01"."""
-    return datetime.fromisoformat(stored).astimezone(zone).date().isoformat()
+    try:
+        return datetime.fromisoformat(stored).astimezone(zone).date().isoformat()
+    except _OUT_OF_RANGE:
+        return stored[:10]  # the first and the last hours of the calendar have no local day everywhere
 
 
 def parse(text: str, now: datetime, *, future: bool = False) -> When:
@@ -44,19 +73,30 @@ def parse(text: str, now: datetime, *, future: bool = False) -> When:
     Times without a zone are in `now`'s zone. `future` reads "Friday" as the coming one. Raises InputError.
     """
     text = " ".join(text.split())
-    found = _partial(text, now) or _iso(text, now) or _words(text, now, future=future)
+    try:
+        found = _partial(text, now) or _iso(text, now) or _words(text, now, future=future)
+        if found:
+            _check_local(found, now.tzinfo)
+    except _OUT_OF_RANGE:
+        found = None
     if found is None:
         raise InputError(f"cannot read {text!r} as a time", 'try "2026-03-01", "2026-03" or words such as "last March"')
     return found
+
+
+def _check_local(when: When, zone: tzinfo | None) -> None:
+    """Raise one of _OUT_OF_RANGE for times that have no local form, which callers could not show."""
+    for stored in (when.start, when.end):
+        datetime.fromisoformat(stored).astimezone(zone)
 
 
 def _partial(text: str, now: datetime) -> When | None:
     match = _PARTIAL.fullmatch(text)
     if not match:
         return None
-    year, month, day_ = (int(part) if part else None for part in match.groups())
+    year, month, day_ = match.groups()
     try:
-        first = date(year or 1, month or 1, day_ or 1)
+        first = date(int(year), int(month or 1), int(day_ or 1))
     except ValueError:
         return None
     return _stretch(first, "day" if day_ else "month" if month else "year", now)
@@ -93,16 +133,14 @@ def _words(text: str, now: datetime, *, future: bool) -> When | None:
 
 
 def _stretch(first: date, period: str, now: datetime) -> When:
+    last = first
     if period == "year":
-        first = first.replace(month=1, day=1)
-        after = first.replace(year=first.year + 1)
+        first, last = first.replace(month=1, day=1), first.replace(month=12, day=31)
     elif period == "month":
-        first = first.replace(day=1)
-        after = (first + timedelta(days=32)).replace(day=1)
+        first, last = first.replace(day=1), first.replace(day=monthrange(first.year, first.month)[1])
     elif period == "week":
         first -= timedelta(days=first.weekday())
-        after = first + timedelta(days=7)
-    else:
-        after = first + timedelta(days=1)
-    start, end = (datetime(d.year, d.month, d.day, tzinfo=now.tzinfo) for d in (first, after))
-    return When(utc(start), utc(end - SECOND))
+        last = first + timedelta(days=6)
+    # Where the clock is put back over midnight the day ends with the second pass: fold=1.
+    end = datetime.combine(last, time(23, 59, 59, fold=1), now.tzinfo)
+    return When(utc(datetime.combine(first, time(), now.tzinfo)), utc(end))

@@ -9,7 +9,7 @@ from memcli.assistant import Assistant
 from memcli.memory.timeline import utc
 from memcli.store import messages
 from memcli.store.database import Store
-from memcli.types import Message, Role, Sampling, Thread
+from memcli.types import Message, Role, Thread
 from memcli.ui.sanitize import clean
 from memcli.ui.terminal import Terminal
 from memcli.workspace import Workspace
@@ -24,7 +24,7 @@ class Chat:
     terminal: Terminal
     workspace: Workspace
     assistant: Assistant
-    sampling: Sampling
+    seed: int | None
     confirm: Callable[[str], bool]
     forget_typed: Callable[[Iterable[str]], bool]  # takes texts out of the typed lines
     unsent: str = field(default="", init=False)  # what failed: the next prompt begins with it

@@ -11,7 +11,7 @@ from memcli.memory import remember as keeping
 from memcli.memory.context import CORE_CHARS
 from memcli.repl.chat import Chat
 from memcli.store import core as core_blocks
-from memcli.store import ids, memories, operations, purge
+from memcli.store import ids, memories, purge
 from memcli.store import threads as thread_rows
 from memcli.types import Filters, Kind
 from memcli.ui import render
@@ -74,7 +74,8 @@ def core(chat: Chat, args: str) -> None:
         block = keeping.set_core(chat.store, label, text, now=chat.now, limit=CORE_CHARS, append=action == "append")
         render.blocks(chat.terminal, [block])
     elif action == "clear" and label:
-        _clear_core(chat, label)
+        keeping.clear_core(chat.store, label, now=chat.now)
+        chat.aside(f"cleared core block {label}")
     else:
         raise InputError(f"/core {args} says too little, or something else", "/core [show|set|append|clear] LABEL TEXT")
 
@@ -87,14 +88,6 @@ def _show_core(chat: Chat, label: str) -> None:
             f"/core set {label or 'user'} TEXT",
         )
     render.blocks(chat.terminal, found)
-
-
-def _clear_core(chat: Chat, label: str) -> None:
-    with chat.store.atomic():
-        if not core_blocks.clear(chat.store, label):
-            raise NothingFound(f"there is no core block {label!r}", "/core lists them")
-        operations.record(chat.store, action="core", actor="user", items=[f"core:{label}"], now=chat.now)
-    chat.aside(f"cleared core block {label}")
 
 
 # --- forgetting -----------------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ the next prompt appears.
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from memcli.assistant import Assistant, Prepared
 from memcli.errors import InputError, MemcliError, NothingFound
 from memcli.repl import commands, toolbar, welcome
@@ -24,9 +26,9 @@ from memcli.workspace import Workspace
 class Session:
     """One run of the REPL."""
 
-    def __init__(self, terminal: Terminal, workspace: Workspace, assistant: Assistant, sampling: Sampling) -> None:
+    def __init__(self, terminal: Terminal, workspace: Workspace, assistant: Assistant, seed: int | None) -> None:
         history = TypedHistory(workspace.paths.history)
-        self.chat = Chat(terminal, workspace, assistant, sampling, confirm, history.forget)
+        self.chat = Chat(terminal, workspace, assistant, seed, confirm, history.forget)
         self._completer = SlashCompleter(self.chat)
         self._toolbar = ""
         self._prompt = Prompt(history, self._completer, lambda: self._toolbar, colored=terminal.colored)
@@ -45,10 +47,8 @@ class Session:
             return
         try:
             self._obey(text.strip())
-        except NothingFound as error:
-            self.chat.terminal.error(error)
         except MemcliError as error:
-            self.chat.unsent = text
+            self.chat.unsent = "" if isinstance(error, NothingFound) and text.startswith("/") else text
             self.chat.terminal.error(error)
         if not self.chat.leaving:
             self.chat.terminal.out()
@@ -99,8 +99,10 @@ class Session:
         try:
             prepared = self._prepare(text)
             with stopping(chat.assistant.model.stop):
-                for piece in chat.assistant.run(prepared, chat.sampling):
-                    stream.feed(piece)
+                sampling = Sampling(temperature=chat.assistant.temperature, seed=chat.seed)
+                with closing(chat.assistant.run(prepared, sampling)) as pieces:
+                    for piece in pieces:
+                        stream.feed(piece)
         finally:
             stream.finish()
         last = chat.assistant.last

@@ -13,6 +13,12 @@ from memcli.store import ids
 from memcli.store.database import Store, listed
 from memcli.types import Owner
 
+# A prefix is a JSON list of [label, origin, text].
+_FROZEN_CORE = """
+    SELECT segment.value ->> 1, segment.value ->> 2 FROM threads, json_each(threads.prefix) AS segment
+    WHERE threads.prefix IS NOT NULL AND segment.value ->> 1 LIKE 'core:%'
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Closure:
@@ -52,11 +58,13 @@ def closure_matching(store: Store, text: str, *, cascade: bool = False) -> Closu
     def holders(sql: str) -> set[str]:
         return {id_ for id_, held in store.rows(sql) if needle in held.casefold()}
 
+    # What a thread was told of a core block that has changed since is quoted in its notes and in its frozen prefix.
+    told = holders("SELECT item_id, line FROM recalled WHERE item_id LIKE 'core:%'") | holders(_FROZEN_CORE)
     return _closure(
         store,
         holders("SELECT id, content FROM messages"),
         _versions(store, holders("SELECT id, text FROM memories")),
-        core=holders("SELECT label, text FROM core_blocks"),
+        core=holders("SELECT label, text FROM core_blocks") | {origin.removeprefix("core:") for origin in told},
         cascade=cascade,
     )
 

@@ -35,7 +35,6 @@ def _parameters(filters: Filters, now: str) -> dict[str, Any]:
         "f_now": filters.as_of or now,
         "f_kinds": listed(filters.kinds),
         "f_thread": filters.thread_id,
-        "f_not_thread": filters.exclude_thread,
         "f_tags": listed(filters.tags),
         "f_tag_count": len(set(filters.tags)),
         "f_since": filters.since,
@@ -54,8 +53,6 @@ def _message_side(filters: Filters) -> str:
         terms.append("0")  # messages carry no tags
     if filters.thread_id:
         terms.append("c.owner_id IN (SELECT id FROM messages WHERE thread_id = :f_thread)")
-    if filters.exclude_thread:
-        terms.append("c.owner_id NOT IN (SELECT id FROM messages WHERE thread_id = :f_not_thread)")
     times = _within(_SAID, filters)
     if filters.as_of:
         times.append(_by(_SAID, ":f_as_of"))

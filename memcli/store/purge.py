@@ -145,7 +145,7 @@ def _texts(store: Store, closure: Closure) -> list[str]:
         "SELECT tag FROM memory_tags WHERE memory_id IN": closure.memories,
         "SELECT text FROM core_blocks WHERE label IN": closure.core,
         "SELECT name FROM threads WHERE name IS NOT NULL AND id IN": closure.threads,
-        "SELECT line FROM recalled WHERE item_id IN": closure.messages + closure.memories,
+        "SELECT line FROM recalled WHERE item_id IN": _items(closure),
     }
     found = (
         store.rows(f"{sql} (SELECT value FROM json_each(?))", (listed(wanted),)) for sql, wanted in sources.items()
@@ -156,14 +156,21 @@ def _texts(store: Store, closure: Closure) -> list[str]:
 def _delete(store: Store, closure: Closure) -> None:
     """Delete the rows; foreign keys and triggers take along what hangs on them."""
     for sql, gone in (
-        ("DELETE FROM recalled WHERE item_id IN", closure.messages + closure.memories),
+        ("DELETE FROM recalled WHERE item_id IN", _items(closure)),
         ("DELETE FROM messages WHERE id IN", closure.messages),
         ("DELETE FROM memories WHERE id IN", closure.memories),
         ("DELETE FROM core_blocks WHERE label IN", closure.core),
         ("DELETE FROM threads WHERE id IN", closure.threads),
     ):
         store.run(f"{sql} (SELECT value FROM json_each(?))", (listed(gone),))
+    for label in closure.core:
+        store.run("UPDATE operations SET items = replace(items, ?, ?)", (f'"core:{label}"', '"core:forgotten"'))
     threads.clear_prefixes(store)  # they hold core and procedural memory as it was
+
+
+def _items(closure: Closure) -> tuple[str, ...]:
+    """Return the ids under which notes about what goes were placed."""
+    return (*closure.messages, *closure.memories, *(f"core:{label}" for label in closure.core))
 
 
 def _count(store: Store) -> dict[str, int]:

@@ -44,12 +44,18 @@ def find(store: Store, ref: str) -> Thread | None:
     if exact:
         return exact
     found = ids.match(store, {"thread": "threads"}, ref)
-    return _by_id(store, found[1]) if found else None
+    return with_id(store, found[1]) if found else None
 
 
 def named(store: Store, name: str) -> Thread | None:
     """Return the thread with exactly this name."""
     row = store.one(f"{_SELECT} WHERE t.name = ?", (name,))
+    return _thread(row) if row else None
+
+
+def with_id(store: Store, id: str) -> Thread | None:  # noqa: A002
+    """Return the thread with exactly this id."""
+    row = store.one(f"{_SELECT} WHERE t.id = ?", (id,))
     return _thread(row) if row else None
 
 
@@ -74,6 +80,8 @@ def all_threads(store: Store) -> list[Thread]:
 
 def rename(store: Store, id: str, name: str | None) -> None:  # noqa: A002
     """Name the thread, or take its name away. Raises InputError where another thread has the name, NothingFound."""
+    if name is not None and not name.strip():
+        raise InputError("a thread's name has at least one visible character")
     with store.atomic():
         _require_free(store, name, but=id)
         _update(store, id, "name", name)
@@ -114,11 +122,6 @@ def _update(store: Store, id_: str, column: str, value: str | int | None) -> Non
 def _require_free(store: Store, name: str | None, but: str | None = None) -> None:
     if name is not None and store.rows("SELECT id FROM threads WHERE name = ? AND id IS NOT ?", (name, but)):
         raise InputError(f"there is a thread named {name!r} already", "choose another name, or use it: --thread NAME")
-
-
-def _by_id(store: Store, id_: str) -> Thread | None:
-    row = store.one(f"{_SELECT} WHERE t.id = ?", (id_,))
-    return _thread(row) if row else None
 
 
 def _thread(row: Row) -> Thread:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from memcli.errors import ModelError
-from memcli.inference import backend, catalog
+from memcli.inference import backend, catalog, cores
 
 HEAD = struct.Struct("<4sIQQ")
 

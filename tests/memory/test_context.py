@@ -24,7 +24,7 @@ def draft(history: int = 0, notes: int = 0, text: str = "Where do I live?", word
     lines = tuple(
         Recalled(f"n{i}", "message", f"note {i} " + "word " * words, 1.0 - i / 10, {"words": 1.0}) for i in range(notes)
     )
-    return Draft(SIDE, SIDE, tuple(turns), (), lines, (), text)
+    return Draft(SIDE, SIDE, (), tuple(turns), (), lines, (), text)
 
 
 def plan(what: Draft, window: int = 400, reserved: int = 100):
@@ -42,7 +42,7 @@ def test_when_the_window_is_full_the_oldest_turns_leave_in_one_block_and_are_lis
     fitted = plan(draft(history=40))
     assert fitted.ledger.total <= 200 + 20
     assert fitted.evicted == tuple(f"m{i}" for i in range(len(fitted.evicted)))
-    assert fitted.first == f"m{len(fitted.evicted)}"
+    assert fitted.first == len(fitted.evicted)
     assert len(fitted.evicted) % 2 == 0, "an answer does not stay without its question"
     assert {s.reason for s in fitted.ledger.dropped} == {"evicted: the window is full"}
 
@@ -107,20 +107,39 @@ def test_a_document_cannot_close_its_own_fence(text: str) -> None:
 
 def test_the_system_side_survives_freezing() -> None:
     rule = Memory("r1", Kind.PROCEDURAL, "Call me Captain.", Trust.USER, "2026-01-01T00:00:00Z")
-    side = system_side("Be kind.", "Monday", [CoreBlock("user", "A vet.", "2026-01-01T00:00:00Z")], [rule])
+    side, _ = system_side("Be kind.", "Monday", [CoreBlock("user", "A vet.", "2026-01-01T00:00:00Z")], [rule])
     assert thaw(freeze(side)) == side
     assert [s.label for s in side] == ["system", "system", "core", "procedural"]
 
 
 def test_where_there_is_nothing_to_say_the_models_template_speaks_for_itself() -> None:
-    assert system_side("", None, [], []) == ()
-    assert [s.label for s in system_side("", "Monday", [], [])] == ["system", "system"]
+    assert system_side("", None, [], []) == ((), ())
+    assert [s.label for s in system_side("", "Monday", [], [])[0]] == ["system", "system"]
 
 
 def test_a_rule_added_since_the_prefix_started_is_told_once() -> None:
-    before = system_side("Be kind.", "Monday", [], [])
+    before, _ = system_side("Be kind.", "Monday", [], [])
     rule = Memory("r1", Kind.PROCEDURAL, "Call me Captain.", Trust.USER, "2026-01-01T00:00:00Z")
-    after = system_side("Be kind.", "Monday", [], [rule])
+    after, _ = system_side("Be kind.", "Monday", [], [rule])
     told = changes(before, [], after)
     assert [t.item_id for t in told] == ["r1"]
     assert changes(before, told, after) == []
+
+
+def test_what_is_removed_from_the_system_side_is_told_once_as_no_longer_so() -> None:
+    before, _ = system_side("Be kind.", None, [CoreBlock("user", "Lives in Lisbon.", "2026-01-01T00:00:00Z")], [])
+    told = changes(before, [], ())
+    assert [t.line for t in told] == ["No longer so: user: Lives in Lisbon."]
+    assert changes(before, told, ()) == []
+    again = changes(before, told, before)
+    assert [t.line for t in again] == ["user: Lives in Lisbon."]
+
+
+def test_a_rule_that_finds_no_room_is_named_and_does_not_push_out_the_others() -> None:
+    rules = [
+        Memory("old", Kind.PROCEDURAL, "Always answer in French.", Trust.USER, "2026-01-01T00:00:00Z"),
+        Memory("long", Kind.PROCEDURAL, "Always " + "very " * 500, Trust.USER, "2026-01-02T00:00:00Z"),
+    ]
+    side, cut = system_side("", None, [], rules)
+    assert [s.origin for s in side] == ["system_prompt", "old"]
+    assert [(s.origin, s.reason) for s in cut] == [("long", "over the 2000 characters for rules")]

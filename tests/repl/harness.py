@@ -18,7 +18,7 @@ from memcli.memory.remember import remember
 from memcli.paths import Paths
 from memcli.repl.session import Session
 from memcli.store.database import Store
-from memcli.types import ChatModel, Kind, Memory, Sampling
+from memcli.types import ChatModel, Kind, Memory
 from memcli.ui.terminal import Terminal
 from memcli.workspace import Workspace
 from tests.fakes import HashingEmbedder
@@ -61,7 +61,7 @@ class Repl:
         return remember(self.store, [text], embedder=self.embedder, now=NOW, kind=kind)[0].memory
 
     def session(self) -> Session:
-        return Session(self.terminal, self.workspace, self.assistant, Sampling())
+        return Session(self.terminal, self.workspace, self.assistant, None)
 
     def type(self, *keys: str) -> str:
         """Run one session in which `keys` are typed, then Ctrl-D; return what was printed, errors at the end."""

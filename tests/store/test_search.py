@@ -148,7 +148,6 @@ def test_filters_by_kind_thread_and_tag(filled: Filled) -> None:
     assert filled.found("tea", Filters(kinds=("message",))) == {here.id, there.id}
     assert filled.found("tea", Filters(kinds=("semantic", "message"))) == {here.id, there.id, fact.id}
     assert filled.found("tea", Filters(thread_id=filled.thread.id)) == {here.id, fact.id}
-    assert filled.found("tea", Filters(exclude_thread=filled.thread.id)) == {there.id, fact.id, rule.id}
     assert filled.found("tea", Filters(tags=("drink",))) == {fact.id, rule.id}
     assert filled.found("tea", Filters(tags=("drink", "hot"))) == {fact.id}
     assert filled.found("tea", Filters(tags=("cold",))) == set()
@@ -188,7 +187,6 @@ def test_a_narrow_filter_loses_nothing_among_many_nearer_neighbours(filled: Fill
         for n in range(100):
             filled.supersede(filled.keep(f"tea was {n}"), old)
     assert filled.found("tea", Filters(thread_id=other.id), limit=3) == {hidden.id}
-    assert filled.found("tea", Filters(exclude_thread=filled.thread.id), limit=3) == {hidden.id, old.id}
     assert filled.found("tea", Filters(kinds=("semantic",)), limit=3) == {old.id}
 
 
