@@ -6,13 +6,13 @@ Nothing is opened twice and nothing that a command does not ask for is opened at
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from memcli.config import Config
-from memcli.errors import EmbedderError
+from memcli.errors import EmbedderError, StoreLocked
 from memcli.memory.timeline import LOCAL
 from memcli.paths import Paths
 from memcli.store import index
@@ -79,6 +79,10 @@ class Workspace:
             mine = embedder.identity
             self.notice(f"searching by words only: the store's vectors are by {held}, the embedder in force is {mine}")
             return None
+        from memcli.memory import indexing
+
+        with suppress(StoreLocked):  # another time, then: nobody waits for this
+            indexing.catch_up(self.store, embedder)
         return embedder
 
     @property

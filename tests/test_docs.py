@@ -1,7 +1,10 @@
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 import typer
 
 import memcli
@@ -61,3 +64,18 @@ def test_the_readme_names_its_files_as_the_program_does() -> None:
 def test_ci_runs_the_readmes_second_command() -> None:
     commands = re.findall(r"^pip install -c .*$", README, re.MULTILINE)
     assert commands[1] in (ROOT / ".ci" / "run").read_text()
+
+
+def test_nothing_in_the_docs_waits_to_be_filled_in() -> None:
+    assert "@@" not in README + MAN
+
+
+@pytest.mark.model
+def test_the_readmes_examples_of_commands_run(compiled_embedder: None, tmp_path: Path) -> None:
+    records = re.findall(r"^```json\n(.+?)^```", README, re.MULTILINE | re.DOTALL)[0]
+    file = tmp_path / "records.jsonl"
+    file.write_text(records)
+    for args in (["import", str(file)], ["core"], ["list"], ["search", "Osaka"], ["config"], ["models"], ["threads"]):
+        done = subprocess.run([sys.executable, "-m", "memcli", *args], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), args
+        assert done.stdout

@@ -45,7 +45,7 @@ def import_(
     The files have one record a line; "type" is message (the default), memory, core or thread. They are checked first.
     """
     run = of(ctx)
-    parsed = [(name, importing.parse(_read(run, name).splitlines())) for name in files]
+    parsed = [(name, importing.parse(importing.lines(_read(run, name)))) for name in files]
     bad = [(name, p.bad) for name, p in parsed if p.bad]
     if bad and not keep_going:
         raise importing.refuse(bad[0][1], bad[0][0])

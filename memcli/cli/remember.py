@@ -79,7 +79,7 @@ def remember(
 
 def _texts(run: Run, given: str, *, lines: bool) -> list[str]:
     text = given or ("" if run.terminal.stdin.isatty() else run.terminal.read_all())
-    texts = [line for line in text.splitlines() if line.strip()] if lines else [text]
+    texts = [line.removesuffix("\r") for line in text.split("\n") if line.strip()] if lines else [text]
     if not any(part.strip() for part in texts):
         raise InputError("there is nothing to remember", 'memcli remember "..." or pipe a text in')
     return texts

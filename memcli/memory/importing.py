@@ -1,30 +1,42 @@
 """Bring records in from JSONL: the whole file is checked first, then it goes in batch by batch.
 
-Invariants: a batch is one transaction; what is there already (by thread and id, or by exact text) is passed over, so
-the same file again changes nothing and an interrupted import goes on where it stopped.
+Invariants: a batch is one transaction; what is there already is passed over (a message by thread and id, a memory by id
+or exact text, a core block by label and text, a thread by name), so the same file again changes nothing and an
+interrupted import goes on where it stopped. A memory's `sources` are not read: they name ids of another store.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
+import reprlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import date
+from enum import StrEnum
+from typing import Any, Never, TypeVar
 
-from memcli.errors import InputError
+from memcli.errors import InputError, NothingFound
 from memcli.memory import indexing, remember, timeline
 from memcli.memory.context import CORE_CHARS
-from memcli.store import messages, operations, threads
+from memcli.memory.form import classify
+from memcli.store import core, memories, messages, operations, threads
 from memcli.store.database import Store
 from memcli.types import Embedder, Kind, Owner, Role, Trust
 
-BATCH = 128  # messages in a transaction: large enough for full embedding batches, small enough to lose little work
+BATCH = 128  # records in a transaction: large enough for full embedding batches, small enough to lose little work
 TRUST = {Role.USER: Trust.USER, Role.ASSISTANT: Trust.ASSISTANT, Role.TOOL: Trust.TOOL, Role.SYSTEM: Trust.DOCUMENT}
 DEFAULT_THREAD = "imported"
 
-Line = tuple[int, str]
+_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
+_DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ].*")
+# What can be typed as an id, and be told from a number and from the ids of core blocks.
+_TYPEABLE = re.compile(r"(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_-]{2,63}")
+_NOT_IMPORTED = ("retired_at", "superseded_by")  # to keep the rest only would bring a retired memory back to life
+
+_Word = TypeVar("_Word", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +52,13 @@ class NewMessage:
 @dataclass(frozen=True, slots=True)
 class NewMemory:
     text: str
-    kind: Kind | None
+    id: str | None
+    kind: Kind
+    trust: Trust
     tags: tuple[str, ...]
     created_at: str | None
+    valid_from: str | None
+    valid_to: str | None
     expires_at: str | None
 
 
@@ -84,6 +100,11 @@ class Report:
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
+def lines(text: str) -> list[str]:
+    """Cut a file at its line feeds. The other characters that Unicode ends a line with may stand in a JSON string."""
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
 def parse(lines: Iterable[str]) -> Parsed:
     """Check every line. Nothing is raised for a bad line; it is listed with its number and the reason."""
     records: list[Record] = []
@@ -93,18 +114,31 @@ def parse(lines: Iterable[str]) -> Parsed:
         if not line.strip():
             continue
         try:
-            records.append(_record(json.loads(line), seen))
-        except json.JSONDecodeError as error:
-            bad.append((number, f"not JSON: {error.msg} at column {error.colno}"))
+            records.append(_record(_load(line), seen))
         except RecursionError:
             bad.append((number, "nested too deeply"))
         except _BadLine as error:
             bad.append((number, str(error)))
+        except InputError as error:
+            bad.append((number, error.message))
     return Parsed(tuple(records), tuple(bad))
 
 
 class _BadLine(Exception):
-    """A line that is JSON and no record; the text is the reason."""
+    """A line that is no record; the text is the reason."""
+
+
+def _load(line: str) -> Any:
+    try:
+        return json.loads(line, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise _BadLine(f"not JSON: {error.msg} at column {error.colno}") from None
+    except ValueError:  # Python's limit, which keeps a line of digits from taking minutes
+        raise _BadLine("a number has too many digits") from None
+
+
+def _no_constant(name: str) -> Never:
+    raise _BadLine(f"not JSON: {name} is no number")
 
 
 def _record(value: Any, seen: Counter[str]) -> Record:
@@ -114,34 +148,51 @@ def _record(value: Any, seen: Counter[str]) -> Record:
     if type_ == "message":
         return _message(value, seen)
     if type_ == "memory":
-        kind = value.get("kind", "auto")
-        if kind != "auto" and kind not in list(Kind):
-            raise _BadLine(f"kind {kind!r} is none of {', '.join(Kind)}")
-        tags = value.get("tags") or []
-        if not isinstance(tags, list) or not all(isinstance(tag, str) and tag.split() == [tag] for tag in tags):
-            raise _BadLine("tags is not a list of words")
-        text = _text(value, "text")
-        times = (_time(value, "created_at"), _time(value, "expires_at"))
-        return NewMemory(text, None if kind == "auto" else Kind(kind), tuple(tags), *times)
+        return _memory(value)
     if type_ == "core":
-        return NewBlock(_text(value, "label"), _text(value, "text"))
+        label, text = remember.check_label(_text(value, "label")), remember.check_text(_text(value, "text"))
+        remember.check_fits(label, text, CORE_CHARS)
+        return NewBlock(label, text)
     if type_ == "thread":
         return NewThread(_text(value, "name"), _time(value, "created_at"))
-    raise _BadLine(f"type {type_!r} is none of message, thread, memory, core")
+    raise _BadLine(f"type {reprlib.repr(type_)} is none of message, thread, memory, core")
+
+
+def _memory(value: dict[str, Any]) -> NewMemory:
+    for key in _NOT_IMPORTED:
+        if value.get(key) is not None:
+            raise _BadLine(f"a memory with {key} is not imported by this version")
+    text = remember.check_text(_text(value, "text"))
+    tags = [] if value.get("tags") is None else value["tags"]
+    if not isinstance(tags, list) or not all(isinstance(tag, str) and tag.split() == [tag] for tag in tags):
+        raise _BadLine("tags is not a list of words")
+    id_ = value.get("id")
+    if id_ is not None and not (isinstance(id_, str) and _TYPEABLE.fullmatch(id_)):
+        raise _BadLine(f"id {reprlib.repr(id_)} is not 3 to 64 of a-z, 0-9, - and _ with a letter among them")
+    return NewMemory(
+        text=text,
+        id=id_,
+        kind=classify(text) if value.get("kind", "auto") == "auto" else _word(value, "kind", Kind),
+        trust=Trust.USER if value.get("trust") is None else _word(value, "trust", Trust),
+        tags=tuple(_unicode(tag, "tags") for tag in tags),
+        created_at=_time(value, "created_at"),
+        valid_from=_date(value, "valid_from"),
+        valid_to=_date(value, "valid_to"),
+        expires_at=_time(value, "expires_at"),
+    )
 
 
 def _message(value: dict[str, Any], seen: Counter[str]) -> NewMessage:
-    role = value.get("role")
-    if role not in list(Role):
-        raise _BadLine(f"role {role!r} is none of {', '.join(Role)}")
+    role = _word(value, "role", Role)
     content = _text(value, "content")
     thread = _text(value, "thread") if value.get("thread") is not None else DEFAULT_THREAD
     name = _text(value, "name") if value.get("name") is not None else None
     given = value.get("id")
     if given is not None and (isinstance(given, bool) or not isinstance(given, (str, int)) or not str(given).strip()):
         raise _BadLine("id is neither a text nor a whole number")
+    created_at = _time(value, "created_at")
     id_ = str(given) if given is not None else _made_id(value, thread, seen)
-    return NewMessage(thread, _unicode(id_, "id"), Role(role), content, name, _time(value, "created_at"))
+    return NewMessage(thread, _unicode(id_, "id"), role, content, name, created_at)
 
 
 def _made_id(value: dict[str, Any], thread: str, seen: Counter[str]) -> str:
@@ -150,6 +201,13 @@ def _made_id(value: dict[str, Any], thread: str, seen: Counter[str]) -> str:
     digest = hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
     seen[digest] += 1
     return f"{digest}-{seen[digest]}" if seen[digest] > 1 else digest
+
+
+def _word(value: dict[str, Any], key: str, words: type[_Word]) -> _Word:
+    given = value.get(key)
+    if given not in list(words):  # a list, because what JSON holds may not be hashable
+        raise _BadLine(f"{key} {reprlib.repr(given)} is none of {', '.join(words)}")
+    return words(given)
 
 
 def _text(value: dict[str, Any], key: str) -> str:
@@ -176,9 +234,31 @@ def _time(value: dict[str, Any], key: str) -> str | None:
     if given is None:
         return None
     try:
-        return timeline.from_file(given)
+        time = timeline.from_file(given)
     except (TypeError, ValueError, OverflowError):
-        raise _BadLine(f"{key} {given!r} is not an ISO time") from None
+        raise _BadLine(f"{key} {reprlib.repr(given)} is not an ISO time") from None
+    if not time[:4].isdigit():  # three figures, which would neither sort as text nor be read again
+        raise _BadLine(f"{key} {reprlib.repr(given)} is before the year 1000")
+    return time
+
+
+def _date(value: dict[str, Any], key: str) -> str | None:
+    """Return a date at the precision it was given in, a time as UTC text."""
+    given = value.get(key)
+    if isinstance(given, str) and _DATE_AND_TIME.fullmatch(given):
+        return _time(value, key)
+    match = _DATE.fullmatch(given) if isinstance(given, str) else None
+    if given is not None and not (match and _is_day(*(int(part or 1) for part in match.groups()))):
+        raise _BadLine(f"{key} {reprlib.repr(given)} is not an ISO date: YYYY, YYYY-MM or YYYY-MM-DD")
+    return given
+
+
+def _is_day(year: int, month: int, day: int) -> bool:
+    try:
+        date(year, month, day)
+    except ValueError:
+        return False
+    return True
 
 
 # --- writing --------------------------------------------------------------------------------------------------------
@@ -194,18 +274,14 @@ def write(
 ) -> Report:
     """Write checked records. `progress` hears records done and records in all."""
     report = Report()
-    said = [r for r in records if isinstance(r, NewMessage)]
-    for other in records:
-        if not isinstance(other, NewMessage):
-            _write_other(store, other, embedder, now, report)
-    new = list(_unknown(store, said, report))
-    done = len(records) - len(new)
+    blocks = {r.label: r for r in records if isinstance(r, NewBlock)}  # the last text of a label is the one that holds
+    named = [r for r in records if isinstance(r, NewThread)]
+    kept = [r for r in records if isinstance(r, NewMemory)]
+    said = list(_unknown(store, [r for r in records if isinstance(r, NewMessage)], report))
+    report.known += len({r.label for r in records if isinstance(r, NewBlock)}) - len(blocks)
+    done = len(records) - len(blocks) - len(named) - len(kept) - len(said)
     progress(done, len(records))
-    for start in range(0, len(new), BATCH):
-        batch = new[start : start + BATCH]
-        _write_messages(store, batch, embedder, now, report)
-        done += len(batch)
-        progress(done, len(records))
+    groups: tuple[tuple[_Writer, Sequence[Record]], ...] = ()
     return report
 
 

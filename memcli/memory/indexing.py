@@ -45,6 +45,13 @@ def _guess(text: str) -> int:
     return 2 + wide + (len(text) - wide) // 4
 
 
+def catch_up(store: Store, embedder: Embedder) -> None:
+    """Give vectors to pieces that were stored while there was no embedder, a few at a time so that nobody waits."""
+    waiting = index.pending(store, BATCH)
+    if waiting and index.identity(store) == embedder.identity:
+        index.fill(store, [id_ for id_, _ in waiting], embedder.embed([text for _, text in waiting]))
+
+
 def put(store: Store, owner: Owner, owner_id: str, indexed: Indexed, embedder: Embedder | None) -> None:
     """Write what `prepare` made. Call it inside the transaction that writes the owner."""
     if embedder is not None:

@@ -37,7 +37,7 @@ def remember(
 
     Raises InputError for a text without a visible character.
     """
-    texts = [_checked(text) for text in texts]
+    texts = [check_text(text) for text in texts]
     known = {text: memories.find_exact(store, text, now=now) for text in texts}
     new = [text for text in dict.fromkeys(texts) if known[text] is None]
     ready = dict(zip(new, indexing.prepare(new, embedder, progress), strict=True))
@@ -65,7 +65,8 @@ def remember(
     return [Kept(_read_back(store, k.memory), k.known) for k in kept]
 
 
-def _checked(text: str) -> str:
+def check_text(text: str) -> str:
+    """Return `text` as it is kept. Raises InputError where it has no visible character."""
     text = text.strip("\r\n")
     if not any(char.isprintable() and not char.isspace() for char in text):
         raise InputError("there is nothing to remember", "give a text, or pipe one in")
@@ -79,21 +80,31 @@ def _read_back(store: Store, memory: Memory) -> Memory:
     return stored
 
 
-def set_core(store: Store, label: str, text: str, *, now: str, limit: int, append: bool = False) -> CoreBlock:
-    """Write a core block. Raises InputError where the text is longer than `limit` characters or the label unusable."""
+def check_label(label: str) -> str:
+    """Return the label of a core block as it is kept. Raises InputError where it is unusable."""
     label = label.strip()
     if not label or len(label) > 40 or not label.replace("-", "").replace("_", "").isalnum():
         raise InputError(f"{label!r} cannot be a label", "use letters, digits, - and _, at most 40")
-    text = _checked(text)
+    return label
+
+
+def check_fits(label: str, text: str, limit: int) -> None:
+    """Raise InputError where `text` is longer than `limit` characters, which is the most a core block may have."""
+    if len(text) > limit:
+        raise InputError(
+            f"core block {label} would have {len(text)} characters; at most {limit} fit",
+            "core memory is always in the context: keep it short, or use 'memcli remember'",
+        )
+
+
+def set_core(store: Store, label: str, text: str, *, now: str, limit: int, append: bool = False) -> CoreBlock:
+    """Write a core block. Raises InputError where the text is longer than `limit` characters or the label unusable."""
+    label, text = check_label(label), check_text(text)
     with store.atomic():
         before = core.get(store, label)
         if append and before:
             text = f"{before.text}\n{text}"
-        if len(text) > limit:
-            raise InputError(
-                f"core block {label} would have {len(text)} characters; at most {limit} fit",
-                "core memory is always in the context: keep it short, or use 'memcli remember'",
-            )
+        check_fits(label, text, limit)
         block = core.put(store, label, text, now)
         operations.record(store, action="core", actor="user", items=[f"core:{label}"], now=now)
     return block

