@@ -42,7 +42,7 @@ def core(
         str | None,
         typer.Argument(metavar="LABEL", help="Which block, such as user or persona.", autocompletion=complete.labels),
     ] = None,
-    text: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="The text; for replace: OLD NEW.")] = None,
+    text: Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="The text; for replace: OLD NEW.")] = None,
     json: AsJson = False,
 ) -> None:
     """Show or change what is always in the context.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -34,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 def import_(
     ctx: typer.Context,
-    files: Annotated[list[str], typer.Argument(metavar="FILE", help="JSONL files; - is stdin.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="JSONL files; - is stdin.")],
     format_: Annotated[Format, typer.Option("--format", help="auto or jsonl.", metavar="FORMAT")] = Format.AUTO,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files, and stop.")] = False,
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Pass over bad lines.")] = False,
@@ -54,7 +56,7 @@ def import_(
             run.terminal.notice(f"{name}: line {number} passed over: {reason}")
     records = [record for _, p in parsed for record in p.records]
     if dry_run:
-        _say(run, importing.Report(), json=json, text=f"{len(records)} records can be imported")
+        _say(run, _foreseen(records), json=json, text=f"{len(records)} records can be imported")
         return
     with run.terminal.progress("Importing") as progress:
         report = importing.write(
@@ -66,6 +68,17 @@ def import_(
         )
     report.bad = [entry for _, lines in bad for entry in lines]
     _say(run, report, json=json, text=_summary(report))
+
+
+def _foreseen(records: Sequence[importing.Record]) -> importing.Report:
+    """Return what an import into an empty store would report."""
+    counts = Counter(type(record) for record in records)
+    return importing.Report(
+        messages=counts[importing.NewMessage],
+        memories=counts[importing.NewMemory],
+        core=counts[importing.NewBlock],
+        threads=counts[importing.NewThread],
+    )
 
 
 def _read(run: Run, name: str) -> str:
@@ -117,7 +130,7 @@ def threads_(
     thread: Annotated[
         str | None, typer.Argument(metavar="THREAD", help="Name or id of a thread.", autocompletion=complete.threads)
     ] = None,
-    name: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="The new name, for rename.")] = None,
+    name: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="The new name, for rename.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before forgetting.")] = False,
     json: AsJson = False,
 ) -> None:

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 def forget(
     ctx: typer.Context,
     id_: Annotated[
-        list[str] | None, typer.Argument(metavar="ID", help="What to forget.", autocompletion=complete.items)
+        list[str] | None, typer.Argument(metavar="ID...", help="What to forget.", autocompletion=complete.items)
     ] = None,
     query: Annotated[
         str | None, typer.Option("--query", help="Everything that contains this text.", metavar="Q")

@@ -43,7 +43,8 @@ def run(argv: list[str], terminal: Terminal, paths: Paths) -> int:
         _check(argv)
         return _dispatch(argv, invocation)
     except MemcliError as error:
-        _log(paths, traceback.format_exc())
+        # Without its message, which may quote what the user typed: the log is no place that forgets.
+        _log(paths, "".join([*traceback.format_tb(error.__traceback__), type(error).__name__, "\n"]))
         if terminal.debug:
             terminal.stderr.write(traceback.format_exc())
         terminal.error(error)
@@ -92,6 +93,9 @@ def _dispatch(argv: list[str], invocation: Run) -> int:
 
 
 def _usage(usage: typer.TyperException, terminal: Terminal) -> int:
+    if type(usage).__name__ == "NoArgsIsHelpError":  # a bare `memcli`: its message is the help
+        terminal.stderr.write(usage.format_message() + "\n")
+        return usage.exit_code
     error = MemcliError(usage.format_message())
     error.code = "usage"
     context = getattr(usage, "ctx", None)

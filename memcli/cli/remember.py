@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 def remember(
     ctx: typer.Context,
     text: Annotated[
-        list[str] | None, typer.Argument(metavar="TEXT", help="What to remember; without it stdin is read.")
+        list[str] | None, typer.Argument(metavar="TEXT...", help="What to remember; without it stdin is read.")
     ] = None,
     kind: Annotated[
         GivenKind, typer.Option("--kind", help="auto, episodic, semantic or procedural.", metavar="KIND")
@@ -57,6 +57,8 @@ def remember(
         _to_core(run, core, "\n".join(texts), now, json=json)
         return
     until = timeline.parse(expires, run.now(at), future=True).end if expires else None
+    if until is not None and until <= now:
+        raise InputError(f"{expires!r} is over already: the memory would have expired", "give --expires a later time")
     with run.terminal.progress("Remembering") as report:
         kept = keeping.remember(
             run.workspace.store,

@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 def search(
     ctx: typer.Context,
-    query: Annotated[list[str] | None, typer.Argument(metavar="QUERY", help="What to look for.")] = None,
+    query: Annotated[list[str] | None, typer.Argument(metavar="QUERY...", help="What to look for.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-k", help="At most this many results.", min=1, metavar="N")] = 10,
     kind: Annotated[
         list[FoundKind] | None,

@@ -48,7 +48,7 @@ def models(
     json: AsJson = False,
 ) -> None:
     """List, add and choose chat models."""
-    from memcli.inference import catalog
+    from memcli.inference import backend, catalog
 
     run = of(ctx)
     if action is ModelAction.LIST:
@@ -58,6 +58,7 @@ def models(
         what = "a GGUF file" if action is ModelAction.ADD else "the name of a model"
         raise InputError(f"models {action} needs {what}", "'memcli models' lists what is there")
     if action is ModelAction.ADD:
+        backend.LoadedModel.load(Path(model), extra_buffers=False, log=run.paths.log).close()  # it must be whole
         found = catalog.add(Path(model), name, copy=copy, paths=run.paths)
         run.terminal.notice(f"added {found.name}; 'memcli models use {found.name}' makes it the one to talk to")
     else:

@@ -85,7 +85,7 @@ def _speak(run: Run, assistant: Assistant, line: str, sampling: Sampling) -> boo
 def ask(
     ctx: typer.Context,
     prompt: Annotated[
-        list[str] | None, typer.Argument(metavar="QUESTION", help="The question; without it stdin is the question.")
+        list[str] | None, typer.Argument(metavar="QUESTION...", help="The question; without it stdin is the question.")
     ] = None,
     thread: ThreadName = None,
     new: Annotated[bool, typer.Option("--new", help="Begin a new thread (the default).")] = False,
@@ -122,13 +122,14 @@ def ask(
     if done.answer.full:
         run.terminal.notice("the answer is cut off here; the setting answer_tokens allows longer ones")
     if done.answer.stopped:
+        run.terminal.notice("stopped; what was said is kept" if done.thread else "stopped")
         raise typer.Exit(INTERRUPTED)
 
 
 def context(
     ctx: typer.Context,
     prompt: Annotated[
-        list[str] | None, typer.Argument(metavar="MESSAGE", help="The message to assemble the context for.")
+        list[str] | None, typer.Argument(metavar="MESSAGE...", help="The message to assemble the context for.")
     ] = None,
     thread: ThreadName = None,
     model: ModelName = None,

@@ -142,6 +142,8 @@ def initialise(log: Path | None = None) -> Any:
 
 def check_gguf(path: Path) -> None:
     """Raise ModelError unless `path` begins with a plausible GGUF header."""
+    if path.exists() and not path.is_file():
+        raise ModelError(f"{path} is no regular file", "name a GGUF model file")
     try:
         with path.open("rb") as file:
             head = file.read(24)

@@ -13,6 +13,7 @@ import re
 import reprlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -30,8 +31,7 @@ BATCH = 128  # records in a transaction: large enough for full embedding batches
 TRUST = {Role.USER: Trust.USER, Role.ASSISTANT: Trust.ASSISTANT, Role.TOOL: Trust.TOOL, Role.SYSTEM: Trust.DOCUMENT}
 DEFAULT_THREAD = "imported"
 
-_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
-_DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ].*")
+_DATE = re.compile(r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2}(?P<time>[T ].+)?)?)?")
 # What can be typed as an id, and be told from a number and from the ids of core blocks.
 _TYPEABLE = re.compile(r"(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_-]{2,63}")
 _NOT_IMPORTED = ("retired_at", "superseded_by")  # to keep the rest only would bring a retired memory back to life
@@ -234,31 +234,24 @@ def _time(value: dict[str, Any], key: str) -> str | None:
     if given is None:
         return None
     try:
-        time = timeline.from_file(given)
+        return timeline.from_file(given)
     except (TypeError, ValueError, OverflowError):
         raise _BadLine(f"{key} {reprlib.repr(given)} is not an ISO time") from None
-    if not time[:4].isdigit():  # three figures, which would neither sort as text nor be read again
-        raise _BadLine(f"{key} {reprlib.repr(given)} is before the year 1000")
-    return time
 
 
 def _date(value: dict[str, Any], key: str) -> str | None:
     """Return a date at the precision it was given in, a time as UTC text."""
     given = value.get(key)
-    if isinstance(given, str) and _DATE_AND_TIME.fullmatch(given):
-        return _time(value, key)
+    if given is None:
+        return None
     match = _DATE.fullmatch(given) if isinstance(given, str) else None
-    if given is not None and not (match and _is_day(*(int(part or 1) for part in match.groups()))):
-        raise _BadLine(f"{key} {reprlib.repr(given)} is not an ISO date: YYYY, YYYY-MM or YYYY-MM-DD")
-    return given
-
-
-def _is_day(year: int, month: int, day: int) -> bool:
+    if match and match["time"]:
+        return _time(value, key)
     try:
-        date(year, month, day)
+        date.fromisoformat(given + "-01-01"[len(given) - 4 :] if match else "")
     except ValueError:
-        return False
-    return True
+        raise _BadLine(f"{key} {reprlib.repr(given)} is not an ISO date: YYYY, YYYY-MM or YYYY-MM-DD") from None
+    return str(given)
 
 
 # --- writing --------------------------------------------------------------------------------------------------------
@@ -274,28 +267,95 @@ def write(
 ) -> Report:
     """Write checked records. `progress` hears records done and records in all."""
     report = Report()
-    blocks = {r.label: r for r in records if isinstance(r, NewBlock)}  # the last text of a label is the one that holds
-    named = [r for r in records if isinstance(r, NewThread)]
-    kept = [r for r in records if isinstance(r, NewMemory)]
-    said = list(_unknown(store, [r for r in records if isinstance(r, NewMessage)], report))
-    report.known += len({r.label for r in records if isinstance(r, NewBlock)}) - len(blocks)
-    done = len(records) - len(blocks) - len(named) - len(kept) - len(said)
+    blocks = {r.label: r for r in records if isinstance(r, NewBlock)}  # of several texts of a label the last one holds
+    named: list[NewBlock | NewThread] = [r for r in records if isinstance(r, NewThread)]
+    named += blocks.values()
+    kept = [r for r in records if isinstance(r, NewMemory) and not _has_memory(store, r, now)]
+    said = list(_unknown(store, [r for r in records if isinstance(r, NewMessage)]))
+    report.known = len(records) - len(named) - len(kept) - len(said)
+    done = report.known + len(named)
+    _write_named(store, named, now, report)
     progress(done, len(records))
-    groups: tuple[tuple[_Writer, Sequence[Record]], ...] = ()
+    for start in range(0, len(kept), BATCH):
+        _write_memories(store, kept[start : start + BATCH], embedder, now, report)
+        progress(done + min(start + BATCH, len(kept)), len(records))
+    for start in range(0, len(said), BATCH):
+        _write_messages(store, said[start : start + BATCH], embedder, now, report)
+        progress(done + len(kept) + min(start + BATCH, len(said)), len(records))
     return report
 
 
-def _unknown(store: Store, said: Sequence[NewMessage], report: Report) -> Iterator[NewMessage]:
+def _unknown(store: Store, said: Sequence[NewMessage]) -> Iterator[NewMessage]:
     known: dict[str, set[str]] = {}
     for message in said:
         if message.thread not in known:
             thread = threads.named(store, message.thread)
             known[message.thread] = messages.known_external(store, thread.id) if thread else set()
-        if message.id in known[message.thread]:
-            report.known += 1
-        else:
+        if message.id not in known[message.thread]:
             known[message.thread].add(message.id)
             yield message
+
+
+def _has_memory(store: Store, memory: NewMemory, now: str) -> bool:
+    if memory.id is not None:
+        with suppress(NothingFound):
+            memories.get(store, memory.id)
+            return True
+    # An expired memory does not stand for one that holds, but it does for one that has expired too.
+    expired = memory.expires_at is not None and memory.expires_at <= now
+    return memories.find_exact(store, memory.text, now=None if expired else now) is not None
+
+
+def _stands(store: Store, record: NewBlock | NewThread) -> bool:
+    if isinstance(record, NewThread):
+        return threads.named(store, record.name) is not None
+    block = core.get(store, record.label)
+    return block is not None and block.text == record.text
+
+
+def _write_named(store: Store, named: Sequence[NewBlock | NewThread], now: str, report: Report) -> None:
+    items: list[str] = []
+    with store.atomic():
+        for record in named:
+            if _stands(store, record):
+                report.known += 1
+            elif isinstance(record, NewThread):
+                threads.create(store, now=record.created_at or now, name=record.name)
+                report.threads += 1
+            else:
+                items.append(f"core:{core.put(store, record.label, record.text, now).label}")
+        if items:
+            operations.record(store, action="core", actor="import", items=items, now=now)
+    report.core += len(items)
+
+
+def _write_memories(
+    store: Store, batch: Sequence[NewMemory], embedder: Embedder | None, now: str, report: Report
+) -> None:
+    ready = indexing.prepare([memory.text for memory in batch], embedder)
+    made: list[str] = []
+    with store.atomic():
+        for memory, indexed in zip(batch, ready, strict=True):
+            if _has_memory(store, memory, now):  # said twice in the file, or another process was quicker
+                continue
+            stored = memories.add(
+                store,
+                kind=memory.kind,
+                text=memory.text,
+                trust=memory.trust,
+                now=memory.created_at or now,
+                tags=memory.tags,
+                valid_from=memory.valid_from,
+                valid_to=memory.valid_to,
+                expires_at=memory.expires_at,
+                id=memory.id,
+            )
+            indexing.put(store, Owner.MEMORY, stored.id, indexed, embedder)
+            made.append(stored.id)
+        if made:
+            operations.record(store, action="add", actor="import", items=made, now=now)
+    report.memories += len(made)
+    report.known += len(batch) - len(made)
 
 
 def _write_messages(
@@ -325,30 +385,6 @@ def _write_messages(
                 messages.enqueue(store, stored.id, now)
             report.messages += 1
         operations.record(store, action="import", actor="import", items=[], now=now, detail={"messages": len(batch)})
-
-
-def _write_other(store: Store, record: Record, embedder: Embedder | None, now: str, report: Report) -> None:
-    if isinstance(record, NewMemory):
-        kept = remember.remember(
-            store,
-            [record.text],
-            embedder=embedder,
-            now=record.created_at or now,
-            kind=record.kind,
-            tags=record.tags,
-            expires_at=record.expires_at,
-        )
-        report.memories += not kept[0].known
-        report.known += kept[0].known
-    elif isinstance(record, NewBlock):
-        remember.set_core(store, record.label, record.text, now=now, limit=CORE_CHARS)
-        report.core += 1
-    elif isinstance(record, NewThread):
-        if threads.named(store, record.name):
-            report.known += 1
-        else:
-            threads.create(store, now=record.created_at or now, name=record.name)
-            report.threads += 1
 
 
 def refuse(bad: Sequence[tuple[int, str]], origin: str) -> InputError:

@@ -47,6 +47,7 @@ class Weights:
 
 
 WEIGHTS = Weights()
+NOISE = 0.1  # similarity below which two texts have nothing to do with each other; 80 of 100 unrelated pairs lie there
 BREADTH = 400  # chunks that each stage brings up: enough that R@50 is not cut, few enough to score in milliseconds
 
 
@@ -69,6 +70,7 @@ def search(
     names = messages.names(store)
     match = stages.match_query(terms(question, names))
     found = stages.gather(store, match=match, vector=vector, filters=filters, limit=BREADTH, now=now)
+    found = [c for c in found if c.words > 0 or c.cosine >= NOISE]
     spoken = [c.id for c in found if c.kind == "message"]
     return rank(question, found, messages.neighbours(store, spoken), names, weights)
 

@@ -24,6 +24,8 @@ _KIND_OPTION = re.compile(r"--kind(?:=|\s+)(\S+)\s*")
 
 def remember(chat: Chat, args: str) -> None:
     kind, text = _kind_option(args)
+    if text.startswith("--"):
+        raise InputError(f"{text.split()[0]} is no option here, or lacks its value", "/remember [--kind KIND] TEXT")
     kept = keeping.remember(chat.store, [text], embedder=chat.assistant.embedder, now=chat.now, kind=kind)
     for k in kept:
         chat.terminal.out(f"{k.memory.id}  {k.memory.kind}" + ("  (known already)" if k.known else ""))

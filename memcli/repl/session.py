@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from memcli.assistant import Assistant, Prepared
-from memcli.errors import InputError, MemcliError, NothingFound
+from memcli.errors import InputError, MemcliError
 from memcli.repl import commands, toolbar, welcome
 from memcli.repl.chat import Chat
 from memcli.repl.completion import SlashCompleter
@@ -48,7 +48,7 @@ class Session:
         try:
             self._obey(text.strip())
         except MemcliError as error:
-            self.chat.unsent = "" if isinstance(error, NothingFound) and text.startswith("/") else text
+            self.chat.unsent = "" if text.startswith("/") else text  # a command is one arrow up away
             self.chat.terminal.error(error)
         if not self.chat.leaving:
             self.chat.terminal.out()

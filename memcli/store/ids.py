@@ -40,7 +40,11 @@ def resolve(store: Store, prefix: str, among: tuple[Owner, ...] | None = None) -
     owners = tuple(Owner) if among is None else among
     found = match(store, {owner.value: _TABLES[owner] for owner in owners}, prefix)
     if found is None:
-        raise NothingFound(f"there is nothing with the id {prefix!r}", "ids are shown by: memcli list, memcli search")
+        short = len(prefix.strip()) < _SHORTEST_TYPED
+        hint = (
+            f"type at least {_SHORTEST_TYPED} characters of it" if short else "memcli list and memcli search show ids"
+        )
+        raise NothingFound(f"there is nothing with the id {prefix!r}", hint)
     label, id_ = found
     return Owner(label), id_
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import StringIO
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from memcli.errors import InputError, MemcliError
@@ -40,11 +41,11 @@ class Terminal:
 
     @classmethod
     def of_process(cls) -> Terminal:
-        """Take the process's own streams, in UTF-8 whatever the locale says."""
+        """Take the process's own streams, in UTF-8 whatever the locale says. A closed one is as good as /dev/null."""
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-        return cls(sys.stdin, sys.stdout, sys.stderr, os.environ)
+        return cls(sys.stdin or StringIO(), sys.stdout or StringIO(), sys.stderr or StringIO(), os.environ)
 
     # --- facts ---
 

@@ -135,6 +135,23 @@ def with_little_space(*args: str, stdin: str = "", limit: int | None = None) -> 
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_bug(closed: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m memcli list {closed}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_an_output_that_cannot_be_written_is_said() -> None:
+    command = [sys.executable, "-m", "memcli", "config"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert is_one_clear_error(Outcome(done.returncode, "", done.stderr), 1, "cannot be written")
+
+
 def test_a_full_disk_is_said_and_what_was_there_stays() -> None:
     assert with_little_space("remember", "I like tea.").status == 0
     done = with_little_space("remember", stdin="word " * 80_000, limit=250_000)

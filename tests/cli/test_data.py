@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -53,6 +54,61 @@ def test_memories_core_blocks_and_threads_are_imported_too(memcli: Program) -> N
     assert memcli("list", "--json").json["memories"][0]["tags"] == ["drink"]
 
 
+def test_a_memory_keeps_its_id_its_validity_as_precise_as_given_and_whose_words_it_is(memcli: Program) -> None:
+    record = {
+        "type": "memory", "id": "abc123", "text": "Lived in Bonn.", "trust": "document",
+        "valid_from": "2019-03", "valid_to": "2021-05-08T10:00:00+02:00", "retired_at": None, "sources": [],
+    }  # fmt: skip
+    memcli("import", "-", stdin=lines(record))
+    (kept,) = memcli("list", "--json").json["memories"]
+    assert {key: kept[key] for key in ("id", "trust", "valid_from", "valid_to")} == {
+        "id": "abc123", "trust": "document", "valid_from": "2019-03", "valid_to": "2021-05-08T08:00:00Z",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("date", ["2019", "2019-12", "2019-12-31"])
+def test_a_date_is_kept_at_its_precision(date: str) -> None:
+    (record,) = importing.parse(lines({"type": "memory", "text": "x", "valid_from": date}).splitlines()).records
+    assert isinstance(record, importing.NewMemory)
+    assert record.valid_from == date
+
+
+def test_memories_core_blocks_and_threads_that_are_there_already_are_known_again(memcli: Program) -> None:
+    records = lines(
+        {"type": "memory", "text": "Likes tea."},
+        {"type": "memory", "text": "Liked milk.", "expires_at": "2001-01-01"},
+        {"type": "memory", "id": "abc123", "text": "Has a dog."},
+        {"type": "core", "label": "user", "text": "A cook."},
+        {"type": "core", "label": "user", "text": "A vet."},
+        {"type": "thread", "name": "work"},
+    )
+    assert memcli("import", "-", stdin=records).out.startswith("imported 3 memories, 1 core blocks, 1 threads")
+    before = memcli("core", "--json").json
+    assert memcli("import", "-", stdin=records).out == "imported nothing new; 6 known already\n"
+    assert memcli("core", "--json").json == before
+
+
+def test_an_id_that_is_there_keeps_the_text_it_has(memcli: Program) -> None:
+    memcli("import", "-", stdin=lines(HELLO, {"type": "memory", "id": "abc123", "text": "Has a dog."}))
+    again = lines(HELLO | {"content": "Other."}, {"type": "memory", "id": "abc123", "text": "Has a cat."})
+    assert memcli("import", "-", stdin=again).out == "imported nothing new; 2 known already\n"
+    assert memcli("list", "--json").json["memories"][0]["text"] == "Has a dog."
+
+
+def test_a_text_twice_in_a_file_is_one_memory(memcli: Program) -> None:
+    twice = lines(*[{"type": "memory", "text": "Likes tea."}] * 2)
+    assert memcli("import", "-", stdin=twice).out == "imported 1 memories; 1 known already\n"
+
+
+def test_only_line_feeds_end_a_line(memcli: Program) -> None:
+    odd = "one\u2028two\u2029three\x85four"
+    file = json.dumps(HELLO | {"content": odd}, ensure_ascii=False) + "\r\n" + json.dumps(REPLY)
+    assert memcli("import", "-", stdin=file.encode()).out == "imported 2 messages, 1 threads\n"
+    assert memcli("threads", "show", "t", "--json").json["said"][0]["text"] == odd
+    memcli("remember", "--lines", stdin=f"{odd}\r\nfive\n".encode())
+    assert {memory["text"] for memory in memcli("list", "--json").json["memories"]} == {odd, "five"}
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -67,6 +123,23 @@ def test_memories_core_blocks_and_threads_are_imported_too(memcli: Program) -> N
         ('{"type": "dream", "text": "x"}', "type 'dream' is none of"),
         ('{"type": "memory", "text": "x", "tags": ["two words"]}', "tags"),
         ("[" * 100_000, "nested too deeply"),
+        ('{"id": NaN, "role": "user", "content": "x"}', "NaN is no number"),
+        ('{"id": 1' + "0" * 5000 + ', "role": "user", "content": "x"}', "too many digits"),
+        ('{"role": "user", "content": "x", "created_at": 5}', "not an ISO time"),
+        ('{"role": [], "content": "x"}', "role [] is none of"),
+        ('{"role": "user", "content": "x", "thread": ""}', "thread is empty"),
+        ('{"type": [], "text": "x"}', "type [] is none of"),
+        ('{"type": "memory", "text": "x", "kind": {}}', "kind {} is none of"),
+        ('{"type": "memory", "text": "x", "trust": "me"}', "trust 'me' is none of"),
+        ('{"type": "memory", "text": "x", "valid_from": "2023-13"}', "valid_from '2023-13' is not an ISO date"),
+        ('{"type": "memory", "text": "x", "valid_to": "20230508"}', "valid_to '20230508' is not an ISO date"),
+        ('{"type": "memory", "text": "x", "valid_to": "2023-05-08T25:00"}', "not an ISO time"),
+        ('{"type": "memory", "text": "x", "retired_at": "2023-05-08"}', "retired_at is not imported by this version"),
+        ('{"type": "memory", "text": "x", "superseded_by": "abc"}', "superseded_by is not imported by this version"),
+        ('{"type": "memory", "text": "x", "id": "17"}', "id '17' is not"),
+        ('{"type": "memory", "text": "\\u200b"}', "nothing to remember"),
+        ('{"type": "core", "label": "a b", "text": "x"}', "'a b' cannot be a label"),
+        ('{"type": "core", "label": "a", "text": "' + "x" * 2001 + '"}', "at most 2000 fit"),
     ],
 )
 def test_a_bad_line_is_named_with_its_reason_and_nothing_is_imported(memcli: Program, line: str, reason: str) -> None:
@@ -88,10 +161,17 @@ def test_dry_run_checks_and_writes_nothing(memcli: Program) -> None:
     assert memcli("threads", "--json").json["threads"] == []
 
 
+@pytest.mark.parametrize(
+    ("what", "record"),
+    [
+        ("messages", {"thread": "t", "role": "user", "content": "number {}"}),
+        ("memories", {"type": "memory", "text": "number {}"}),
+    ],
+)
 def test_an_interrupted_import_goes_on_where_it_stopped(
-    memcli: Program, embedder: HashingEmbedder, monkeypatch: pytest.MonkeyPatch
+    memcli: Program, embedder: HashingEmbedder, monkeypatch: pytest.MonkeyPatch, what: str, record: dict[str, str]
 ) -> None:
-    many = lines(*({"id": i, "thread": "t", "role": "user", "content": f"message {i}"} for i in range(300)))
+    many = "".join(json.dumps(record).replace("{}", str(i)) + "\n" for i in range(300))
     real, calls = embedder.embed, []
 
     def stopping(texts):
@@ -104,7 +184,7 @@ def test_an_interrupted_import_goes_on_where_it_stopped(
     assert memcli("import", "-", stdin=many).status == 130
     done = memcli("import", "-", "--json", stdin=many).json
     assert done["known"] == importing.BATCH
-    assert done["messages"] == 300 - importing.BATCH
+    assert done[what] == 300 - importing.BATCH
 
 
 def test_a_missing_file_is_one_clear_line(memcli: Program) -> None:
@@ -112,8 +192,31 @@ def test_a_missing_file_is_one_clear_line(memcli: Program) -> None:
     assert (done.status, done.err) == (1, "memcli: cannot read /nowhere/x.jsonl: No such file or directory\n")
 
 
+KEYS = ("type", "id", "thread", "role", "name", "content", "text", "kind", "trust", "tags", "label", "created_at")
+KEYS += ("expires_at", "valid_from", "valid_to", "retired_at", "superseded_by")
+WORDS = ("message", "memory", "core", "thread", "user", "auto", "semantic", "2023-05", "2023-05-08T10:00", "0001-01-01")
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(WORDS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+GOOD: list[dict[str, Any]] = [
+    HELLO,
+    {"type": "memory", "text": "x"},
+    {"type": "core", "label": "a", "text": "x"},
+    {"type": "thread", "name": "a"},
+]
+
+
+@settings(max_examples=500)
+@given(st.sampled_from([{}, *GOOD]), st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=5))
+def test_no_value_of_any_key_makes_the_check_raise(good: dict[str, Any], odd: dict[str, Any]) -> None:
+    parsed = importing.parse([json.dumps(good | odd)])
+    assert len(parsed.records) + len(parsed.bad) == 1
+
+
 @settings(max_examples=200)
-@given(st.text(max_size=80) | st.dictionaries(st.text(max_size=8), st.text(max_size=8) | st.integers()).map(json.dumps))
+@given(st.text(max_size=80))
 def test_no_line_whatsoever_makes_the_check_raise(text: str) -> None:
     parsed = importing.parse([text])
     assert len(parsed.records) + len(parsed.bad) <= 1

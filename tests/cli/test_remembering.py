@@ -180,3 +180,20 @@ def test_search_without_an_embedder_goes_by_words_and_says_so(memcli: Program, m
     done = memcli("search", "sister")
     assert "sister Ines" in done.out
     assert "by words only: there is none" in done.err
+
+
+def test_a_memory_that_would_have_expired_already_is_refused(memcli: Program) -> None:
+    done = memcli("remember", "The museum is closed.", "--expires", "2001-01-01")
+    assert done.status == 1
+    assert "over already" in done.err
+
+
+def test_an_expired_memory_may_be_remembered_again(memcli: Program) -> None:
+    memcli("remember", "The museum is closed.", "--at", "2020-01-01", "--expires", "2020-02-01")
+    memcli("remember", "The museum is closed.")
+    assert len(memcli("list", "--json").json["memories"]) == 1
+
+
+def test_what_was_typed_in_vain_does_not_stay_in_the_log(memcli: Program) -> None:
+    memcli("show", "quokka77 is my secret")
+    assert "quokka77" not in memcli.paths.log.read_text()

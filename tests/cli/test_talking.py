@@ -157,3 +157,25 @@ def test_a_failed_model_is_exit_4(memcli: Program, monkeypatch: pytest.MonkeyPat
     assert memcli("ask", "Hello").status == 4
     error = json.loads(memcli("ask", "--json", "Hello").err)["error"]
     assert error == {"code": "no_model", "message": "no model is installed", "hint": "memcli models add FILE"}
+
+
+def test_a_closed_terminal_ends_the_answer_and_keeps_what_was_said(
+    memcli: Program, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+    import signal
+
+    model.answers = ["one two three"]
+    real = model.stream
+
+    def hung_up(prompt, sampling):
+        for piece in real(prompt, sampling):
+            yield piece
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    monkeypatch.setattr(model, "stream", hung_up)
+    with pytest.raises(SystemExit) as ended:
+        memcli("ask", "--thread", "t", "Count to three.")
+    assert ended.value.code == 128 + signal.SIGHUP
+    said = memcli("threads", "show", "t", "--json").json["said"]
+    assert [(m["text"], m["interrupted"]) for m in said] == [("Count to three.", False), ("one", True)]
