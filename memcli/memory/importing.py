@@ -168,7 +168,7 @@ def _memory(value: dict[str, Any]) -> NewMemory:
         raise _BadLine("tags is not a list of words")
     id_ = value.get("id")
     if id_ is not None and not (isinstance(id_, str) and _TYPEABLE.fullmatch(id_)):
-        raise _BadLine(f"id {reprlib.repr(id_)} is not 3 to 64 of a-z, 0-9, - and _ with a letter among them")
+        raise _BadLine(f"id {reprlib.repr(id_)} is not 3 to 64 letters, digits, - and _ with a letter among them")
     return NewMemory(
         text=text,
         id=id_,
@@ -289,8 +289,8 @@ def _unknown(store: Store, said: Sequence[NewMessage]) -> Iterator[NewMessage]:
     known: dict[str, set[str]] = {}
     for message in said:
         if message.thread not in known:
-            thread = threads.named(store, message.thread)
-            known[message.thread] = messages.known_external(store, thread.id) if thread else set()
+            thread = threads.id_of(store, message.thread)
+            known[message.thread] = messages.known_external(store, thread) if thread else set()
         if message.id not in known[message.thread]:
             known[message.thread].add(message.id)
             yield message
@@ -308,7 +308,7 @@ def _has_memory(store: Store, memory: NewMemory, now: str) -> bool:
 
 def _stands(store: Store, record: NewBlock | NewThread) -> bool:
     if isinstance(record, NewThread):
-        return threads.named(store, record.name) is not None
+        return threads.id_of(store, record.name) is not None
     block = core.get(store, record.label)
     return block is not None and block.text == record.text
 
@@ -365,14 +365,14 @@ def _write_messages(
     with store.atomic():
         for message, indexed in zip(batch, ready, strict=True):
             at = message.created_at or now
-            thread = threads.named(store, message.thread)
+            thread = threads.id_of(store, message.thread)
             if thread is None:
-                thread = threads.create(store, now=at, name=message.thread)
+                thread = threads.create(store, now=at, name=message.thread).id
                 report.threads += 1
             trust = TRUST[message.role]
             stored = messages.add(
                 store,
-                thread_id=thread.id,
+                thread_id=thread,
                 role=message.role,
                 content=message.content,
                 trust=trust,

@@ -41,9 +41,7 @@ def resolve(store: Store, prefix: str, among: tuple[Owner, ...] | None = None) -
     found = match(store, {owner.value: _TABLES[owner] for owner in owners}, prefix)
     if found is None:
         short = len(prefix.strip()) < _SHORTEST_TYPED
-        hint = (
-            f"type at least {_SHORTEST_TYPED} characters of it" if short else "memcli list and memcli search show ids"
-        )
+        hint = f"type at least {_SHORTEST_TYPED} characters" if short else "memcli list and memcli search show ids"
         raise NothingFound(f"there is nothing with the id {prefix!r}", hint)
     label, id_ = found
     return Owner(label), id_

@@ -47,6 +47,12 @@ def find(store: Store, ref: str) -> Thread | None:
     return with_id(store, found[1]) if found else None
 
 
+def id_of(store: Store, name: str) -> str | None:
+    """Return the id of the thread with exactly this name: an index look-up, where `named` counts messages too."""
+    row = store.one("SELECT id FROM threads WHERE name = ?", (name,))
+    return row[0] if row else None
+
+
 def named(store: Store, name: str) -> Thread | None:
     """Return the thread with exactly this name."""
     row = store.one(f"{_SELECT} WHERE t.name = ?", (name,))
