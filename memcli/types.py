@@ -248,7 +248,7 @@ class Answer:
     first_token: float
     total: float
     stopped: bool = False  # the user stopped it
-    full: bool = False  # the window or max_tokens ended it
+    full: bool = False  # cut off: by the window, by max_tokens, or because it went in circles
 
 
 class Embedder(Protocol):

@@ -120,7 +120,7 @@ def ask(
     else:
         run.terminal.out(flush=True)
     if done.answer.full:
-        run.terminal.notice("the answer is cut off here; the setting answer_tokens allows longer ones")
+        run.terminal.notice("the answer is cut off here: it went in circles, or met the setting answer_tokens")
     if done.answer.stopped:
         run.terminal.notice("stopped; what was said is kept" if done.thread else "stopped")
         raise typer.Exit(INTERRUPTED)

@@ -109,7 +109,7 @@ class Session:
         if last and last.answer.stopped:
             chat.aside("stopped")
         elif last and last.answer.full:
-            chat.aside("cut off here; the setting answer_tokens allows longer answers")
+            chat.aside("cut off here: it went in circles, or met the setting answer_tokens")
 
     def _prepare(self, text: str) -> Prepared:
         try:

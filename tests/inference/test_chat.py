@@ -13,7 +13,7 @@ import pytest
 from memcli.errors import InputError, ModelError
 from memcli.inference import catalog
 from memcli.inference.backend import Context
-from memcli.inference.chat import LlamaChat, fingerprint
+from memcli.inference.chat import LlamaChat, fingerprint, goes_in_circles
 from memcli.inference.template import Template
 from memcli.paths import Paths
 from memcli.types import Answer, Prompt, Role, Sampling, Segment, Turn
@@ -352,3 +352,16 @@ def test_there_is_no_answer_before_the_first(starter: Path) -> None:
     with pytest.raises(ModelError, match="no answer"):
         _ = model.answer
     model.close()
+
+
+def test_a_passage_said_three_times_in_a_row_goes_in_circles() -> None:
+    passage = list(range(40))
+    assert goes_in_circles([900, *passage, *passage, *passage])
+    assert not goes_in_circles([*passage, *passage])
+    assert not goes_in_circles([*passage, *passage, 5, *passage[1:]])
+
+
+def test_short_repetitions_are_no_circle() -> None:
+    assert not goes_in_circles([7, 8] * 20)
+    assert goes_in_circles([1, 2, 3] + [7, 8] * 48)
+    assert not goes_in_circles([])
