@@ -23,7 +23,7 @@ VOCABULARY = "memcli.vocabulary"  # metadata key: the pieces as the source spell
 WINDOW = "memcli.window"  # metadata key: tokens of a text that the source reads, often fewer than it has positions
 POOLINGS = {"1": "mean", "2": "cls"}  # of llama_pooling_type
 WORD_START = "\u2581"  # llama.cpp's spelling: this begins a word, pieces without it continue one
-BATCH_TOKENS = 512
+BATCH_TOKENS = 256  # measured: 1.13 times the texts a second of 512, as every token attends to the whole pack
 BATCH_TEXTS = 8
 
 
