@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 BUG = 70
 INTERRUPTED = 130
-ISSUES = "https://github.com/memcli/memcli/issues"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -131,7 +130,7 @@ def _bug(error: Exception, terminal: Terminal, paths: Paths) -> int:
         terminal.stderr.write(text)
     report = MemcliError(f"a bug in memcli {__version__}: {type(error).__name__}: {error}")
     report.code = "bug"
-    report.hint = f"please report it at {ISSUES}" + (f" with {logged}" if logged else "")
+    report.hint = "please report it where you got memcli from" + (f", with {logged}" if logged else "")
     terminal.error(report)
     return BUG
 
