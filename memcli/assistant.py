@@ -246,9 +246,8 @@ class Assistant:
     def _move_window(self, thread: Thread, prepared: Prepared) -> None:
         plan = prepared.plan
         if purge.generation(self.store) != prepared.generation:
-            threads.set_prefix(
-                self.store, thread.id, None
-            )  # it may hold what was forgotten: the next turn makes it anew
+            # The frozen side may hold what was forgotten: the next turn makes it anew.
+            threads.set_prefix(self.store, thread.id, None)
         elif self.use_memory:
             threads.set_prefix(self.store, thread.id, freeze(plan.side))
         if plan.evicted:
