@@ -54,7 +54,7 @@ def forget(
         if json:
             run.terminal.data(shapes.receipt(purge.Receipt({}, (), 0, ())))
         raise
-    carry_out(run, closure, dry_run=dry_run, yes=yes, json=json)
+    carry_out(run, closure, dry_run=dry_run, yes=yes, json=json, typed=(query,) if query else ())
 
 
 def _closure(
@@ -81,8 +81,13 @@ def _closure(
     return found
 
 
-def carry_out(run: Run, closure: closures.Closure, *, dry_run: bool, yes: bool, json: bool) -> None:
-    """Show, ask, forget, prove. Raises InputError where it is not confirmed, TracesLeft."""
+def carry_out(
+    run: Run, closure: closures.Closure, *, dry_run: bool, yes: bool, json: bool, typed: Sequence[str] = ()
+) -> None:
+    """Show, ask, forget, prove; lines typed into the chat go where they hold a forgotten text or one of `typed`.
+
+    Raises InputError where it is not confirmed, TracesLeft.
+    """
     what = going(run.workspace.store, closure)
     if dry_run and json:
         run.terminal.data(shapes.closure(closure))
@@ -92,9 +97,11 @@ def carry_out(run: Run, closure: closures.Closure, *, dry_run: bool, yes: bool, 
         return
     if not yes and not run.terminal.confirm("Forget this for good?"):
         raise InputError("nothing was forgotten")
-    typed = _forget_typed(run, what.texts)  # first: once the rows are gone nothing tells any more what to look for
+    history = _forget_typed(
+        run, [*what.texts, *typed]
+    )  # first: once the rows are gone nothing tells any more what to look for
     receipt = purge.forget(run.workspace.store, closure, timeline.utc(run.now()))
-    receipt = replace(receipt, files=(*receipt.files, *typed))
+    receipt = replace(receipt, files=(*receipt.files, *history))
     if json:
         run.terminal.data(shapes.receipt(receipt))
     else:

@@ -15,7 +15,10 @@ _SELECT = """
     SELECT t.id, t.name, t.created_at, t.updated_at, coalesce(said.messages, 0), opening.content
     FROM threads AS t
     LEFT JOIN (
-        SELECT thread_id, count(*) AS messages, max(seq) AS last, min(seq) FILTER (WHERE role = 'user') AS first
+        SELECT thread_id, count(*) AS messages, max(seq) AS last,
+            coalesce(  -- the question, rather than what was attached to it
+                min(seq) FILTER (WHERE role = 'user' AND trust = 'user'), min(seq) FILTER (WHERE role = 'user')
+            ) AS first
         FROM messages GROUP BY thread_id
     ) AS said ON said.thread_id = t.id
     LEFT JOIN messages AS opening ON opening.seq = said.first

@@ -269,6 +269,17 @@ def test_forget_by_query_takes_what_contains_it_literally(memcli: Program) -> No
     assert len(memcli("list", "--json").json["memories"]) == 1
 
 
+def test_forget_by_query_takes_the_lines_typed_into_the_chat_too(memcli: Program) -> None:
+    history = memcli.paths.history
+    history.parent.mkdir(parents=True)
+    history.write_text("\n# one\n+/search landlord\n\n# two\n+/search tenant\n")
+    memcli("remember", "My landlord is Mr. Okafor.")
+    receipt = memcli("forget", "--query", "landlord", "--yes", "--json").json
+    assert str(history) in receipt["files"]
+    assert "landlord" not in history.read_text()
+    assert "tenant" in history.read_text()
+
+
 def test_what_to_forget_is_said_in_exactly_one_way(memcli: Program) -> None:
     assert memcli("forget", "--yes").status == 1
     assert memcli("forget", "--all", "--query", "x", "--yes").status == 1

@@ -55,6 +55,11 @@ def test_piped_text_is_attached_as_a_document_and_not_stored(memcli: Program, mo
     assert said[0]["text"].startswith("[not kept: 16 bytes, sha256 ")
 
 
+def test_a_thread_is_titled_by_the_question_and_not_by_what_was_attached(memcli: Program) -> None:
+    memcli("ask", "What is this?", stdin="a log line\n")
+    assert memcli("threads", "--json").json["threads"][0]["title"] == "What is this?"
+
+
 def test_keep_stores_the_attached_text_as_a_document(memcli: Program) -> None:
     thread = memcli("ask", "--json", "--keep", "What is this?", stdin="a log line\n").json["thread"]
     said = memcli("threads", "show", thread, "--json").json["said"]
