@@ -97,9 +97,8 @@ def carry_out(
         return
     if not yes and not run.terminal.confirm("Forget this for good?"):
         raise InputError("nothing was forgotten")
-    history = _forget_typed(
-        run, [*what.texts, *typed]
-    )  # first: once the rows are gone nothing tells any more what to look for
+    # The typed lines first: once the rows are gone nothing tells any more what to look for.
+    history = _forget_typed(run, [*what.texts, *typed])
     receipt = purge.forget(run.workspace.store, closure, timeline.utc(run.now()))
     receipt = replace(receipt, files=(*receipt.files, *history))
     if json:
