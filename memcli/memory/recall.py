@@ -1,7 +1,7 @@
 """Recall: from a question to ranked items, with the reason for every score.
 
     terms(question) -> full text        \
-                                          >-- store.stages.gather --> rank --> choose
+                                          >-- store.search.gather --> rank --> choose
     embedder(question) -> vectors       /
 
 `rank` and `choose` are pure: the same candidates give the same order, whatever order they came in.
@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 from memcli.memory.form import states_something
 from memcli.store import messages
-from memcli.store import search as stages
 from memcli.store.database import Store
+from memcli.store.search import gather
+from memcli.store.words import match_query
 from memcli.types import Candidate, Embedder, Filters, Hit, Trust
 
 # English function words: they match nearly every text and carry no subject.
@@ -68,8 +69,8 @@ def search(
     """Return everything that either stage found, best first. Without an embedder words alone decide."""
     vector = embedder.embed([question])[0] if embedder else None
     names = messages.names(store)
-    match = stages.match_query(terms(question, names))
-    found = stages.gather(store, match=match, vector=vector, filters=filters, limit=BREADTH, now=now)
+    match = match_query(terms(question, names))
+    found = gather(store, match=match, vector=vector, filters=filters, limit=BREADTH, now=now)
     found = [c for c in found if c.words > 0 or c.cosine >= NOISE]
     spoken = [c.id for c in found if c.kind == "message"]
     return rank(question, found, messages.neighbours(store, spoken), names, weights)

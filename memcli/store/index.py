@@ -11,26 +11,7 @@ from dataclasses import dataclass
 
 from memcli.errors import InputError
 from memcli.store.database import Store, listed
-from memcli.store.search import by_vector, by_words, cosines, gather, match_query, word_scores
 from memcli.types import Owner
-
-__all__ = [
-    "Piece",
-    "add",
-    "adopt",
-    "by_vector",
-    "by_words",
-    "cosines",
-    "dimension",
-    "fill",
-    "gather",
-    "identity",
-    "match_query",
-    "missing",
-    "pending",
-    "remove",
-    "word_scores",
-]
 
 _FLOAT = 4  # bytes
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import memcli
 from memcli.errors import MemcliError
-from memcli.store import index, memories, messages, threads
+from memcli.store import index, memories, messages, search, threads, words
 from memcli.store.database import Store
 from memcli.types import Candidate, Filters, Kind, Memory, Message, Owner, Role, Source, Trust
 from tests.fakes import HashingEmbedder
@@ -69,8 +69,8 @@ class Filled:
         index.add(self.store, owner, owner_id, pieces, EMBEDDER.embed(texts))
 
     def search(self, query: str, filters: Filters = Filters(), limit: int = 20, now: str = NOW) -> list[Candidate]:  # noqa: B008
-        match, (vector,) = index.match_query(query.split()), EMBEDDER.embed([query])
-        return index.gather(self.store, match=match, vector=vector, filters=filters, limit=limit, now=now)
+        match, (vector,) = words.match_query(query.split()), EMBEDDER.embed([query])
+        return search.gather(self.store, match=match, vector=vector, filters=filters, limit=limit, now=now)
 
     def found(self, query: str, filters: Filters = Filters(), limit: int = 20, now: str = NOW) -> set[str]:  # noqa: B008
         return {item.id for item in self.search(query, filters, limit, now)}

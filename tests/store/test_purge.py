@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from memcli.errors import NothingFound, StoreLocked
-from memcli.store import core, health, index, memories, messages, operations, purge, threads, traces
+from memcli.store import core, health, memories, messages, operations, purge, threads, traces, vectors
 from memcli.store.database import Store
 from memcli.types import Filters, Recalled
 from tests.store.making import EMBEDDER, NOW, Filled, at
@@ -305,6 +305,6 @@ def test_vectors_stay_with_their_chunks_after_whole_blocks_of_them_went(filled: 
     forget(filled, *(message.id for message in said[:1100]))
     assert health.check(filled.store) == []
     for message in said[1100::40]:
-        (best, *_) = index.by_vector(filled.store, EMBEDDER.embed([message.content])[0], Filters(), 1, now=NOW)
+        (best, *_) = vectors.by_vector(filled.store, EMBEDDER.embed([message.content])[0], Filters(), 1, now=NOW)
         assert best[3] == pytest.approx(1, abs=1e-5)
     assert filled.found("number1200", limit=1) & {said[1200].id}

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memcli.errors import InputError
-from memcli.store import index, messages, threads
+from memcli.store import index, messages, search, threads, vectors, words
 from memcli.store.database import Store
 from memcli.types import Filters, Kind, Owner, Role, Trust
 from tests.store.making import EMBEDDER, NOW, Filled, at
@@ -24,9 +24,9 @@ ANY = Filters()
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(terms=st.lists(st.text(), max_size=8))
 def test_any_text_can_be_searched_for(filled: Filled, terms: list[str]) -> None:
-    match = index.match_query(terms)
+    match = words.match_query(terms)
     if match is not None:
-        index.by_words(filled.store, match, ANY, 5, now=NOW)
+        words.by_words(filled.store, match, ANY, 5, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -34,22 +34,22 @@ def test_any_text_can_be_searched_for(filled: Filled, terms: list[str]) -> None:
 )
 def test_hostile_terms_are_plain_words(filled: Filled, hostile: str) -> None:
     wanted = filled.say("a zebra")
-    match = index.match_query([hostile, "zebra"])
+    match = words.match_query([hostile, "zebra"])
     assert match is not None
-    assert [hit[1] for hit in index.by_words(filled.store, match, ANY, 5, now=NOW)] == [wanted.id]
+    assert [hit[1] for hit in words.by_words(filled.store, match, ANY, 5, now=NOW)] == [wanted.id]
 
 
 def test_terms_without_letters_or_digits_make_no_query() -> None:
-    assert index.match_query([]) is None
-    assert index.match_query(["", "?!", "--", "\x00", "🦓"]) is None
-    assert index.match_query(["tea", "?", "tea", 'a"b']) == '"tea" OR "a""b"'
+    assert words.match_query([]) is None
+    assert words.match_query(["", "?!", "--", "\x00", "🦓"]) is None
+    assert words.match_query(["tea", "?", "tea", 'a"b']) == '"tea" OR "a""b"'
 
 
 def test_thousands_of_terms_are_a_query(filled: Filled) -> None:
     wanted = filled.say("word4999")
-    match = index.match_query([f"word{n}" for n in range(5000)])
+    match = words.match_query([f"word{n}" for n in range(5000)])
     assert match is not None
-    assert [hit[1] for hit in index.by_words(filled.store, match, ANY, 5, now=NOW)] == [wanted.id]
+    assert [hit[1] for hit in words.by_words(filled.store, match, ANY, 5, now=NOW)] == [wanted.id]
 
 
 def test_words_are_found_in_other_forms_and_without_accents(filled: Filled) -> None:
@@ -65,9 +65,9 @@ def test_a_better_match_scores_higher(filled: Filled) -> None:
     strong = filled.say("tea tea")
     for n in range(5):
         filled.say(f"filler {n}")
-    match = index.match_query(["tea"])
+    match = words.match_query(["tea"])
     assert match is not None
-    hits = index.by_words(filled.store, match, ANY, 5, now=NOW)
+    hits = words.by_words(filled.store, match, ANY, 5, now=NOW)
     assert [hit[1] for hit in hits] == [strong.id, weak.id]
     assert hits[0][3] > hits[1][3] > 0
 
@@ -75,7 +75,7 @@ def test_a_better_match_scores_higher(filled: Filled) -> None:
 def test_cosine_is_one_for_the_same_text_and_finds_what_shares_no_word_with_the_match(filled: Filled) -> None:
     same, other = filled.say("green tea"), filled.say("black coffee")
     vector = EMBEDDER.embed(["green tea"])[0]
-    found = index.gather(filled.store, match=None, vector=vector, filters=ANY, limit=5, now=NOW)
+    found = search.gather(filled.store, match=None, vector=vector, filters=ANY, limit=5, now=NOW)
     assert [item.id for item in found] == [same.id, other.id]
     assert found[0].cosine == pytest.approx(1)
     assert found[0].words == 0
@@ -85,11 +85,11 @@ def test_both_measures_are_completed_for_what_only_one_search_found(filled: Fill
     wordy = filled.say("tea " + " ".join(f"w{n}" for n in range(40)))
     near = [filled.say(f"coffee {n}") for n in range(3)]
     vector = EMBEDDER.embed(["coffee"])[0]
-    found = index.gather(filled.store, match=index.match_query(["tea"]), vector=vector, filters=ANY, limit=1, now=NOW)
+    found = search.gather(filled.store, match=words.match_query(["tea"]), vector=vector, filters=ANY, limit=1, now=NOW)
     items = {item.id: item for item in found}
     assert items[wordy.id].words > 0
     assert items[wordy.id].cosine == pytest.approx(
-        index.cosines(filled.store, vector, [chunk(filled, wordy.id)])[chunk(filled, wordy.id)]
+        vectors.cosines(filled.store, vector, [chunk(filled, wordy.id)])[chunk(filled, wordy.id)]
     )
     assert len(items.keys() & {message.id for message in near}) == 1
 
@@ -102,13 +102,13 @@ def test_an_item_has_the_best_of_its_chunks_and_shows_the_nearest(filled: Filled
     message = filled.say("placeholder")
     filled.index(Owner.MESSAGE, message.id, ["rain rain rain", "sun and tea", "unrelated words here"])
     vector = EMBEDDER.embed(["sun and tea"])[0]
-    (item,) = index.gather(
-        filled.store, match=index.match_query(["rain"]), vector=vector, filters=ANY, limit=5, now=NOW
+    (item,) = search.gather(
+        filled.store, match=words.match_query(["rain"]), vector=vector, filters=ANY, limit=5, now=NOW
     )
     assert (item.text, item.excerpt) == ("placeholder", "sun and tea")
     assert item.cosine == pytest.approx(1)
     assert item.words == max(
-        index.word_scores(
+        words.word_scores(
             filled.store, '"rain"', [row[0] for row in filled.store.rows("SELECT id FROM chunks")]
         ).values()
     )
@@ -117,7 +117,7 @@ def test_an_item_has_the_best_of_its_chunks_and_shows_the_nearest(filled: Filled
 def test_indexing_again_replaces_what_was_indexed(filled: Filled) -> None:
     message = filled.say("old words")
     filled.index(Owner.MESSAGE, message.id, ["new words"])
-    assert index.by_words(filled.store, '"old"', ANY, 5, now=NOW) == []
+    assert words.by_words(filled.store, '"old"', ANY, 5, now=NOW) == []
     assert filled.store.value("SELECT count(*) FROM chunks_vec") == 1
 
 
@@ -213,7 +213,7 @@ def test_equals_at_the_edge_are_cut_by_id_however_many_there_are(filled: Filled)
             filled.say("tea", id=id_)
     vector = EMBEDDER.embed(["tea"])[0]
     for filters in (ANY, Filters(kinds=("message",))):
-        assert [hit[1] for hit in index.by_vector(filled.store, vector, filters, 3, now=NOW)] == made[:3]
+        assert [hit[1] for hit in vectors.by_vector(filled.store, vector, filters, 3, now=NOW)] == made[:3]
 
 
 def test_vectors_of_another_embedder_are_refused(filled: Filled) -> None:
@@ -233,8 +233,8 @@ def test_without_an_embedder_words_are_searched_alone(store: Store) -> None:
     index.add(store, Owner.MESSAGE, said.id, [index.Piece(0, 9, "green tea")])
     vector = struct.pack("<2f", 1, 0)
     assert index.identity(store) is None
-    assert index.by_vector(store, vector, ANY, 5, now=NOW) == []
-    (item,) = index.gather(store, match='"tea"', vector=vector, filters=ANY, limit=5, now=NOW)
+    assert vectors.by_vector(store, vector, ANY, 5, now=NOW) == []
+    (item,) = search.gather(store, match='"tea"', vector=vector, filters=ANY, limit=5, now=NOW)
     assert (item.id, item.cosine, item.words > 0) == (said.id, 0, True)
 
 
@@ -243,8 +243,10 @@ def test_a_vector_of_zeros_finds_nothing_and_does_no_harm(filled: Filled) -> Non
     zeros = bytes(4 * EMBEDDER.dimension)
     odd = filled.say("odd")
     index.add(filled.store, Owner.MESSAGE, odd.id, [index.Piece(0, 3, "odd")], [zeros])
-    assert index.by_vector(filled.store, zeros, ANY, 5, now=NOW) == []
-    assert odd.id not in {hit[1] for hit in index.by_vector(filled.store, EMBEDDER.embed(["tea"])[0], ANY, 5, now=NOW)}
+    assert vectors.by_vector(filled.store, zeros, ANY, 5, now=NOW) == []
+    assert odd.id not in {
+        hit[1] for hit in vectors.by_vector(filled.store, EMBEDDER.embed(["tea"])[0], ANY, 5, now=NOW)
+    }
 
 
 def test_chunks_without_vectors_wait_and_are_filled_later(filled: Filled) -> None:
@@ -253,11 +255,11 @@ def test_chunks_without_vectors_wait_and_are_filled_later(filled: Filled) -> Non
     assert index.missing(filled.store) == 2
     waiting = index.pending(filled.store, 10)
     assert [text for _, text in waiting] == ["one", "two"]
-    chunk_ids, vectors = [id_ for id_, _ in waiting], EMBEDDER.embed(["one", "two"])
-    index.fill(filled.store, chunk_ids[:1], vectors[:1])
-    index.fill(filled.store, [*chunk_ids, 9999], [*vectors, vectors[0]])
+    chunk_ids, made = [id_ for id_, _ in waiting], EMBEDDER.embed(["one", "two"])
+    index.fill(filled.store, chunk_ids[:1], made[:1])
+    index.fill(filled.store, [*chunk_ids, 9999], [*made, made[0]])
     assert (index.missing(filled.store), index.pending(filled.store, 10)) == (0, [])
-    assert index.cosines(filled.store, vectors[1], chunk_ids)[chunk_ids[1]] == pytest.approx(1)
+    assert vectors.cosines(filled.store, made[1], chunk_ids)[chunk_ids[1]] == pytest.approx(1)
 
 
 def test_nothing_is_indexed_for_an_item_that_is_gone(filled: Filled) -> None:
