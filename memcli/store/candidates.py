@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,13 +12,14 @@ from memcli.store.memories import tags_of
 from memcli.types import Candidate, Owner, Trust
 
 Key = tuple[Owner, str]
+_TRUST = {trust.value: trust for trust in Trust}  # a lookup takes a tenth of a call of Trust
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the index says of an item: -bm25() and cosine of its best chunks, and the chunk to show."""
+    """What the index says of an item: each word's part and the cosine of its best chunks, and the chunk to show."""
 
-    words: float
+    parts: tuple[float, ...]
     cosine: float
     excerpt: str
 
@@ -42,8 +44,9 @@ def _messages(store: Store, measured: Mapping[Key, Measured]) -> dict[Key, Candi
             kind=MESSAGE,
             text=text,
             created_at=created_at,
-            trust=Trust(trust),
-            words=found.words,
+            trust=_TRUST[trust],
+            words=math.fsum(found.parts),
+            parts=found.parts,
             cosine=found.cosine,
             excerpt=found.excerpt,
             thread_id=thread_id,
@@ -73,8 +76,9 @@ def _memories(store: Store, measured: Mapping[Key, Measured]) -> dict[Key, Candi
             kind=kind,
             text=text,
             created_at=created_at,
-            trust=Trust(trust),
-            words=found.words,
+            trust=_TRUST[trust],
+            words=math.fsum(found.parts),
+            parts=found.parts,
             cosine=found.cosine,
             excerpt=found.excerpt,
             thread_id=threads.get(id_),

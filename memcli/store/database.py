@@ -44,6 +44,8 @@ _EVERY_CONNECTION = """
     PRAGMA cache_size = -65536;
 """
 
+LONG_WAIT_MS = 60_000  # for work that takes minutes itself: a forgetting elsewhere rewrites the whole file
+
 Params = Sequence[Any] | Mapping[str, Any]
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -86,11 +88,11 @@ class Store:
         try:
             with self._translated:
                 version = self.one("PRAGMA user_version")
+                _load_vectors(self.db)
                 if version != (migrations.NEWEST,):
                     _migrate(self)
                 self.patiently(lambda: self.run("PRAGMA journal_mode = WAL"))
                 self.run(_EVERY_CONNECTION)
-                _load_vectors(self.db)
         except BaseException:
             self.db.close(True)  # force: the first error is the one to report
             raise
@@ -148,9 +150,12 @@ class Store:
         finally:
             self._depth = depth
 
-    def patiently(self, step: Callable[[], T]) -> T:
-        """Return `step()`, tried again for the busy timeout: SQLite does not wait where waiting might deadlock."""
-        deadline = time.monotonic() + self.busy_ms / 1000
+    def patiently(self, step: Callable[[], T], *, at_most_ms: int | None = None) -> T:
+        """Return `step()`, tried again for the busy timeout, or as long as given.
+
+        SQLite does not wait where waiting might deadlock; and while it waits, nothing hears Ctrl-C.
+        """
+        deadline = time.monotonic() + (self.busy_ms if at_most_ms is None else at_most_ms) / 1000
         while True:
             try:
                 return step()
@@ -256,13 +261,27 @@ def _migrate(store: Store) -> None:
                 raise _not_a_store(store.path)
             _make_own(store.path)
             store.run(f"PRAGMA application_id = {APPLICATION_ID}")
-        for number in range(version + 1, migrations.NEWEST + 1):
-            _apply(store, number)
+        with _functions(store.db):
+            for number in range(version + 1, migrations.NEWEST + 1):
+                _apply(store, number)
+
+
+@contextmanager
+def _functions(db: apsw.Connection) -> Iterator[None]:
+    """Lend the scripts their functions."""
+    for name, function in migrations.FUNCTIONS.items():
+        db.create_scalar_function(name, function, 1, deterministic=True)
+    try:
+        yield
+    finally:
+        for name in migrations.FUNCTIONS:
+            db.create_scalar_function(name, None, 1)
 
 
 def _apply(store: Store, number: int) -> None:
     maker = f"memcli {__version__}"
-    store.run(migrations.script(number))
+    tables = {name for (name,) in store.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    store.run(migrations.script(number, tables))
     store.run(f"INSERT INTO migrations VALUES (?, ?, {_NOW}, ?)", (number, migrations.NAMES[number - 1], maker))
     if number == 1:
         store.run(f"INSERT INTO meta VALUES ('created_at', {_NOW}), ('created_by', ?)", (maker,))

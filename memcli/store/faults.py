@@ -37,6 +37,9 @@ _FAULTS: dict[type[apsw.Error], _Fault] = {
 }
 _UNREADABLE: _Fault = (StoreDamaged, "cannot be read", _RESTORE)
 _UNLOCKABLE: _Fault = (StoreUnwritable, "cannot be locked", "keep the store on a local disk, with --db")
+# sqlite-vec keeps SQLite's reason to itself: a full disk looks like this, and so does damage to its tables.
+_VEC = "Internal sqlite-vec error"
+_VEC_FAULT: _Fault = (StoreUnwritable, "did not read or write a vector", f"{_SPACE} If not, run: memcli doctor")
 _IO_FAULTS: dict[int, _Fault] = {
     apsw.SQLITE_IOERR_READ: _UNREADABLE,
     apsw.SQLITE_IOERR_SHORT_READ: _UNREADABLE,
@@ -58,6 +61,8 @@ def explain(error: apsw.Error, path: Path) -> MemcliError | None:
     fault = _FAULTS.get(type(error))
     if isinstance(error, apsw.IOError):
         fault = _IO_FAULTS.get(extended(error), fault)
+    if isinstance(error, apsw.SQLError) and str(error).startswith(_VEC):
+        fault = _VEC_FAULT
     if fault is None:
         return None
     kind, what, hint = fault

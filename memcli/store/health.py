@@ -6,14 +6,15 @@ import stat
 
 import apsw
 
-from memcli.errors import StoreDamaged
-from memcli.store import index, purge, traces
+from memcli.errors import StoreDamaged, StoreUnwritable
+from memcli.store import index, purge, signatures, traces, words
 from memcli.store.database import Store
+from memcli.store.spelling import spelled
 
 
 def check(store: Store) -> list[str]:
     """Return the store's health problems, one line each; a sound store has none."""
-    return [*_structure(store), *_full_text(store), *_vectors(store), *_owners(store), *_privacy(store)]
+    return [*_structure(store), *_full_text(store), *vectors(store), *_owners(store), *_privacy(store)]
 
 
 def _structure(store: Store) -> list[str]:
@@ -32,24 +33,37 @@ def _dangling(store: Store) -> list[tuple[str, int, str, int]]:
 
 
 def _full_text(store: Store) -> list[str]:
-    try:
-        store.run("INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('integrity-check', 1)")
-    except StoreDamaged:
+    if not words.intact(store):
         return ["the full-text index does not agree with the chunks"]
-    return []
+    return _spelling(store)
 
 
-def _vectors(store: Store) -> list[str]:
+def _spelling(store: Store) -> list[str]:
+    try:
+        wrong = sum(form != spelled(text) for form, text in store.rows("SELECT spelled, text FROM chunks"))
+    except StoreDamaged as error:
+        return [error.message]
+    return [f"{wrong} chunks are not spelled as full text needs them"] if wrong else []
+
+
+def vectors(store: Store) -> list[str]:
+    """Return what is wrong between the chunks and the vectors."""
     if index.identity(store) is None:
         return []
     try:
-        flagged = {row[0] for row in store.rows("SELECT id FROM chunks WHERE has_vector")}
-        present = {row[0] for row in store.rows("SELECT chunk_id FROM chunks_vec")}
-    except (StoreDamaged, apsw.SQLError) as error:
+        with store.atomic("BEGIN"):  # one view: others may be writing
+            flagged = {row[0] for row in store.rows("SELECT id FROM chunks WHERE has_vector")}
+            present = {row[0] for row in store.rows("SELECT chunk_id FROM chunks_vec")}
+            signed = signatures.taken(store)
+    except (StoreDamaged, StoreUnwritable, apsw.SQLError) as error:
         return [f"the vectors cannot be read: {error}"]
+    return [*_mismatch(flagged, present, "vector"), *_mismatch(flagged, signed, "signature")]
+
+
+def _mismatch(flagged: set[int], present: set[int], what: str) -> list[str]:
     lost, stray = len(flagged - present), len(present - flagged)
-    problems = [f"{lost} chunks have lost their vector"] if lost else []
-    return problems + ([f"{stray} vectors belong to no chunk"] if stray else [])
+    problems = [f"{lost} chunks have lost their {what}"] if lost else []
+    return problems + ([f"{stray} {what}s belong to no chunk"] if stray else [])
 
 
 def _owners(store: Store) -> list[str]:

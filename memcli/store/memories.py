@@ -64,12 +64,33 @@ def find_exact(store: Store, text: str, *, now: str | None = None) -> Memory | N
     return _memories(store, [row])[0] if row else None
 
 
-def current(store: Store, *, now: str, kind: Kind | None = None, retired: bool = False) -> list[Memory]:
-    """Return the memories, oldest first; with `retired` also those that are retired, or have expired at `now`."""
+def exact(store: Store, texts: Iterable[str], *, now: str | None = None) -> set[str]:
+    """Return those of `texts` that `find_exact` would find, by one look at all memories."""
+    sql = """
+        SELECT text FROM memories WHERE text IN (SELECT value FROM json_each(:texts)) AND retired_at IS NULL
+        AND (:now IS NULL OR expires_at IS NULL OR expires_at > :now)
+    """
+    return {text for (text,) in store.rows(sql, {"texts": listed(texts), "now": now})}
+
+
+def present(store: Store, memory_ids: Iterable[str]) -> set[str]:
+    """Return those of `memory_ids` that there are."""
+    sql = "SELECT id FROM memories WHERE id IN (SELECT value FROM json_each(?))"
+    return {id_ for (id_,) in store.rows(sql, (listed(memory_ids),))}
+
+
+def current(
+    store: Store, *, now: str, kind: Kind | None = None, retired: bool = False, newest: int = -1
+) -> list[Memory]:
+    """Return the memories, oldest first; with `retired` also those that are retired, or have expired at `now`.
+
+    `newest` limits them to so many of those stored last.
+    """
     rows = store.rows(
-        f"SELECT {_COLUMNS} FROM memories WHERE (:kind IS NULL OR kind = :kind)"
-        " AND (:retired OR (retired_at IS NULL AND (expires_at IS NULL OR expires_at > :now))) ORDER BY created_at, id",
-        {"kind": kind, "retired": retired, "now": now},
+        f"SELECT {_COLUMNS} FROM (SELECT * FROM memories WHERE (:kind IS NULL OR kind = :kind)"
+        " AND (:retired OR (retired_at IS NULL AND (expires_at IS NULL OR expires_at > :now)))"
+        " ORDER BY rowid DESC LIMIT :newest) ORDER BY created_at, id",
+        {"kind": kind, "retired": retired, "now": now, "newest": newest},
     )
     return _memories(store, rows)
 

@@ -102,6 +102,12 @@ def known_external(store: Store, thread_id: str) -> set[str]:
     return {external for (external,) in store.rows(sql, (thread_id,))}
 
 
+def has_external(store: Store, thread_id: str, external_id: str) -> bool:
+    """Tell whether the thread has a message with this external id."""
+    sql = "SELECT 1 FROM messages WHERE thread_id = ? AND external_id = ?"
+    return store.one(sql, (thread_id, external_id)) is not None
+
+
 def set_recalled(store: Store, message_id: str, notes: Sequence[Recalled]) -> None:
     """Keep the notes that stand before the message, less those whose item has been forgotten meanwhile.
 
@@ -134,15 +140,22 @@ def recalled(store: Store, message_ids: Iterable[str]) -> dict[str, list[Recalle
     return notes
 
 
-def neighbours(store: Store, message_ids: Iterable[str]) -> dict[str, list[str]]:
-    """Return for each message the ids of the one before and the one after it in its thread, where there are such."""
-    sql = """
-        SELECT m.id,
-            (SELECT id FROM messages WHERE thread_id = m.thread_id AND seq < m.seq ORDER BY seq DESC LIMIT 1),
-            (SELECT id FROM messages WHERE thread_id = m.thread_id AND seq > m.seq ORDER BY seq LIMIT 1)
-        FROM messages AS m WHERE m.id IN (SELECT value FROM json_each(?))
+def around(store: Store, seqs: Iterable[int], *, reach: int) -> dict[int, list[list[int]]]:
+    """Return for each of these messages the `seq` of those next to it in its thread, of those two turns away, ...
+
+    There are `reach` lists for each, with one or two messages in those within the thread.
     """
-    return {id_: [near for near in both if near] for id_, *both in store.rows(sql, (listed(message_ids),))}
+    side = """
+        (SELECT json_group_array(seq) FROM (SELECT seq FROM messages
+            WHERE thread_id = m.thread_id AND seq {than} m.seq ORDER BY seq {order} LIMIT :reach))
+    """
+    sql = f"""
+        SELECT m.seq, {side.format(than="<", order="DESC")}, {side.format(than=">", order="ASC")}
+        FROM json_each(:seqs) AS wanted CROSS JOIN messages AS m ON m.seq = wanted.value
+    """
+    rows = store.rows(sql, {"seqs": listed(seqs), "reach": reach})
+    sides = ((seq, json.loads(before), json.loads(after)) for seq, before, after in rows)
+    return {seq: [[*before[i : i + 1], *after[i : i + 1]] for i in range(reach)] for seq, before, after in sides}
 
 
 def enqueue(store: Store, message_id: str, now: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from memcli.errors import StoreLocked
-from memcli.store import operations, threads, traces
+from memcli.store import operations, threads, traces, words
 from memcli.store.closure import (
     Closure,
     closure_all,
@@ -108,7 +108,7 @@ def scrub(store: Store) -> None:
     """
     # The index keeps words in its upper levels when they leave its pages, and pages keep bytes of rows that were
     # moved when they were balanced (secure_delete clears rows that are deleted): both are only gone once rewritten.
-    store.run("INSERT INTO chunks_fts (chunks_fts) VALUES ('rebuild')")
+    words.rebuild(store)
     store.patiently(lambda: store.run("VACUUM"))
     store.patiently(lambda: _truncate(store))
     # Taking the mark away writes to the WAL again, but nothing that was deleted.

@@ -6,57 +6,72 @@ the memory layer's work.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from memcli.store import words
 from memcli.store.candidates import Key, Measured, hydrate
 from memcli.store.database import Store, listed
 from memcli.store.vectors import by_vector, cosines
-from memcli.store.words import by_words, word_scores
 from memcli.types import Candidate, Filters, Owner
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The candidates, best words first; `telling` is the weight of each word, in the order of their parts."""
+
+    items: list[Candidate]
+    telling: tuple[float, ...] = ()
+    corrections: tuple[words.Correction, ...] = ()
+
+
 def gather(
-    store: Store, *, match: str | None, vector: bytes | None, filters: Filters, limit: int, now: str
-) -> list[Candidate]:
+    store: Store, *, query: words.Query | None, vector: bytes | None, filters: Filters, limit: int, now: str
+) -> Gathered:
     """Return every item that is among the best `limit` chunks of either search, measured by both.
 
-    An item's `words` and `cosine` are the best of all its chunks, each for itself. Order: words, cosine, id.
+    An item's `cosine` and each of its `parts` are the best of all its chunks. Order: words, cosine, id.
     """
-    found = by_words(store, match, filters, limit, now=now) if match else []
-    found += by_vector(store, vector, filters, limit, now=now) if vector else []
-    measured = _measure(store, match, vector, {(owner, owner_id) for owner, owner_id, _, _ in found})
-    items = hydrate(store, measured)
-    return sorted(items.values(), key=lambda item: (-item.words, -item.cosine, item.kind, item.id))
+    with store.atomic("BEGIN"):  # all stages see the same store, whatever other processes write meanwhile
+        said = words.search(store, query, filters, limit, now=now) if query else words.NOTHING
+        near = by_vector(store, vector, filters, limit, now=now) if vector else []
+        chunks = _chunks(store, {(owner, owner_id) for owner, owner_id, _, _ in (*said.best, *near)})
+        known = {chunk_id: cosine for _, _, chunk_id, cosine in near}
+        items = hydrate(store, _measure(store, said, vector, chunks, known))
+    ordered = sorted(items.values(), key=lambda item: (-item.words, -item.cosine, item.kind, item.id))
+    return Gathered(ordered, said.telling, said.corrections)
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    key: Key
-    position: int
-    text: str
-    words: float
-    cosine: float
+_Chunk = tuple[Key, int, int, str]  # whose it is, its id, its position, its text
 
 
-def _measure(store: Store, match: str | None, vector: bytes | None, found: Collection[Key]) -> dict[Key, Measured]:
-    """Measure all chunks of the items found, so that the numbers do not depend on which stage found which chunk."""
+def _chunks(store: Store, found: Iterable[Key]) -> list[_Chunk]:
+    """Return all chunks of the items found."""
+    wanted: dict[Owner, list[str]] = {}
+    for owner, owner_id in found:
+        wanted.setdefault(owner, []).append(owner_id)
     sql = """
-        SELECT c.id, c.owner, c.owner_id, c.position, c.text FROM json_each(?) AS wanted
-        JOIN chunks AS c ON c.owner = wanted.value ->> 0 AND c.owner_id = wanted.value ->> 1
+        SELECT c.owner_id, c.id, c.position, c.text FROM json_each(?) AS wanted
+        CROSS JOIN chunks AS c ON c.owner = ? AND c.owner_id = wanted.value
     """
-    rows = store.rows(sql, (listed(found),))
-    chunk_ids = [row[0] for row in rows]
-    words = word_scores(store, match, chunk_ids) if match else {}
-    near = cosines(store, vector, chunk_ids) if vector else {}
-    chunks: dict[Key, list[_Chunk]] = {}
-    for chunk_id, owner, owner_id, position, text in rows:
-        key = (Owner(owner), owner_id)
-        chunk = _Chunk(key, position, text, words.get(chunk_id, 0.0), near.get(chunk_id, 0.0))
-        chunks.setdefault(key, []).append(chunk)
-    return {key: _best(own) for key, own in chunks.items()}
+    return [
+        ((owner, owner_id), chunk_id, position, text)
+        for owner, owner_ids in wanted.items()
+        for owner_id, chunk_id, position, text in store.rows(sql, (listed(owner_ids), owner))
+    ]
 
 
-def _best(chunks: Sequence[_Chunk]) -> Measured:
-    shown = max(chunks, key=lambda chunk: (chunk.cosine, chunk.words, -chunk.position))
-    return Measured(max(chunk.words for chunk in chunks), max(chunk.cosine for chunk in chunks), shown.text)
+def _measure(
+    store: Store, said: words.Found, vector: bytes | None, chunks: Sequence[_Chunk], known: Mapping[int, float]
+) -> dict[Key, Measured]:
+    """Measure all chunks of the items found, so that the numbers do not depend on which stage found which chunk."""
+    others = [chunk_id for _, chunk_id, *_ in chunks if chunk_id not in known]
+    near = {**cosines(store, vector, others), **known} if vector else {}
+    parts: dict[Key, tuple[float, ...]] = {}
+    shown: dict[Key, tuple[float, float, int, int, str]] = {}
+    for key, chunk_id, position, text in chunks:
+        own = said.parts_of(chunk_id, text)
+        fit = (near.get(chunk_id, 0.0), sum(own), -position, chunk_id, text)
+        parts[key] = tuple(map(max, own, parts[key])) if key in parts else own
+        shown[key] = max(fit, shown.get(key, fit))
+    return {key: Measured(parts[key], cosine, text) for key, (cosine, *_, text) in shown.items()}

@@ -6,11 +6,11 @@ Invariant: a text that still stands in a kept row, or in the schema, is not coun
 from __future__ import annotations
 
 import mmap
-import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from memcli.store.database import Store
+from memcli.store.spelling import fold, spelled
 
 SHORTEST = 6  # characters: shorter texts occur by chance
 _SAMPLE = 64  # bytes of a long text that are looked for, at its beginning, middle and end
@@ -49,9 +49,14 @@ def count(store: Store, removed: Sequence[str]) -> int:
     paths = files(store)
     sought = _within_budget(removed, 3 * sum(path.stat().st_size for path in paths))
     # Full text holds words without case and accents: a kept "Résumé" is no trace of a removed "resume".
-    standing = _plain("\n".join(str(text) for sql in _KEPT_TEXTS for (text,) in store.rows(sql)))
-    gone = [text for text in sought if _plain(text) not in standing]
-    return sum(any(_contains(path, sample) for path in paths for sample in _samples(text)) for text in gone)
+    kept = [str(text) for sql in _KEPT_TEXTS for (text,) in store.rows(sql)]
+    standing = fold("\n".join(kept))
+    gone = [text for text in sought if fold(text) not in standing]
+    pieces = "\n".join(text for (text,) in store.rows("SELECT spelled FROM chunks WHERE spelled IS NOT NULL")).encode()
+    return sum(
+        any(_contains(path, sample) for path in paths for sample in _samples(text) | _spelled_samples(text, pieces))
+        for text in gone
+    )
 
 
 def mentions(store: Store, removed: Sequence[str]) -> tuple[str, ...]:
@@ -72,13 +77,13 @@ def _samples(text: str) -> set[bytes]:
     return {data[start : start + _SAMPLE] for start in (0, last // 2, last)}
 
 
+def _spelled_samples(text: str, kept: bytes) -> set[bytes]:
+    """Return samples of `text` as full text reads it, without those that a kept chunk shares."""
+    return {sample for sample in _samples(spelled(text) or "") if sample not in kept}
+
+
 def _contains(path: Path, sample: bytes) -> bool:
     if path.stat().st_size == 0:
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return data.find(sample) >= 0
-
-
-def _plain(text: str) -> str:
-    """Return `text` as full text sees it: without case and accents."""
-    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))

@@ -69,8 +69,8 @@ class Filled:
         index.add(self.store, owner, owner_id, pieces, EMBEDDER.embed(texts))
 
     def search(self, query: str, filters: Filters = Filters(), limit: int = 20, now: str = NOW) -> list[Candidate]:  # noqa: B008
-        match, (vector,) = words.match_query(query.split()), EMBEDDER.embed([query])
-        return search.gather(self.store, match=match, vector=vector, filters=filters, limit=limit, now=now)
+        wanted, (vector,) = words.query(query.split()), EMBEDDER.embed([query])
+        return search.gather(self.store, query=wanted, vector=vector, filters=filters, limit=limit, now=now).items
 
     def found(self, query: str, filters: Filters = Filters(), limit: int = 20, now: str = NOW) -> set[str]:  # noqa: B008
         return {item.id for item in self.search(query, filters, limit, now)}

@@ -23,12 +23,28 @@ def test_full_text_out_of_step_is_a_problem(filled: Filled) -> None:
     assert "the full-text index does not agree with the chunks" in health.check(filled.store)
 
 
+def test_a_chunk_that_is_spelled_otherwise_is_a_problem(filled: Filled) -> None:
+    filled.say("Zürich")
+    filled.store.run("UPDATE chunks SET spelled = NULL")
+    assert health.check(filled.store) == ["1 chunks are not spelled as full text needs them"]
+
+
 def test_lost_and_stray_vectors_are_problems(filled: Filled) -> None:
     for text in ("one", "two"):
         filled.say(text)
     filled.store.run("DELETE FROM chunks_vec WHERE chunk_id = 1")
     filled.store.run("UPDATE chunks SET has_vector = 0 WHERE id = 2")
-    assert health.check(filled.store) == ["1 chunks have lost their vector", "1 vectors belong to no chunk"]
+    assert health.check(filled.store) == [
+        "1 chunks have lost their vector",
+        "1 vectors belong to no chunk",
+        "1 signatures belong to no chunk",
+    ]
+
+
+def test_lost_signatures_are_a_problem(filled: Filled) -> None:
+    filled.say("one")
+    filled.store.run("DELETE FROM signatures")
+    assert health.check(filled.store) == ["1 chunks have lost their signature"]
 
 
 def test_a_dangling_reference_and_an_orphaned_chunk_are_problems(filled: Filled) -> None:

@@ -211,6 +211,29 @@ def test_not_even_the_beginning_of_a_forgotten_word_stays_in_the_full_text_index
     assert [word for word in rare if word[:6].encode() in left] == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["我的储物柜密码是四七一一号", "ロッカーの暗証番号は秘密です", "사물함 비밀번호는 코끼리", "Łukasz żyje w Gdyni"],
+)
+def test_nothing_stays_of_what_full_text_made_of_a_forgotten_text(filled: Filled, text: str) -> None:
+    filled.say("天气很好 and the weather is fine")
+    gone = filled.say(text)
+    whole = str(filled.store.value("SELECT spelled FROM chunks WHERE owner_id = ?", (gone.id,)))
+    made = {piece.encode() for piece in whole.split() if len(piece.encode()) > 4}
+    filled.store.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert whole.encode() in everything(filled.store)
+    assert forget(filled, gone.id).traces == 0
+    left = everything(filled.store)
+    assert [piece for piece in made if piece in left] == []
+
+
+def test_what_full_text_made_of_a_text_is_a_trace_where_it_is_left(filled: Filled, path: Path) -> None:
+    gone = filled.say("我的储物柜密码是四七一一号")
+    spelled = str(filled.store.value("SELECT spelled FROM chunks WHERE owner_id = ?", (gone.id,)))
+    path.with_name(path.name + "-journal").write_text(f"left behind: {spelled}", encoding="utf-8")
+    assert forget(filled, gone.id).traces == 1
+
+
 def test_what_sqlite_leaves_between_rows_is_gone_after_a_forgetting(filled: Filled) -> None:
     # With this seed, pages that are balanced keep pieces of overwritten rows, secure_delete or not.
     chance, old = random.Random(0), []

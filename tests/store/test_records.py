@@ -129,16 +129,16 @@ def test_a_message_with_a_known_external_id_or_in_a_thread_that_is_gone_is_refus
     assert messages.count(filled.store) == 1
 
 
-def test_neighbours_are_the_messages_before_and_after_in_the_same_thread(filled: Filled) -> None:
+def test_around_a_message_stand_those_before_and_after_it_in_the_same_thread(filled: Filled) -> None:
     other = threads.create(filled.store, now=NOW)
-    a, b = filled.say("a"), filled.say("b")
-    x = filled.say("x", thread=other.id)
-    c = filled.say("c")
-    assert messages.neighbours(filled.store, [a.id, b.id, c.id, x.id, "gone"]) == {
-        a.id: [b.id],
-        b.id: [a.id, c.id],
-        c.id: [b.id],
-        x.id: [],
+    a, b = filled.say("a").seq, filled.say("b").seq
+    x = filled.say("x", thread=other.id).seq
+    c = filled.say("c").seq
+    assert messages.around(filled.store, [a, b, c, x, 999], reach=2) == {
+        a: [[b], [c]],
+        b: [[a, c], []],
+        c: [[b], [a]],
+        x: [[], []],
     }
 
 
