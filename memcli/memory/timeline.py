@@ -36,7 +36,7 @@ class _Local(tzinfo):
 
 LOCAL = _Local()
 # What datetime raises for a time outside of the years 1 to 9999, here or in UTC; the last is the C library's.
-_OUT_OF_RANGE = (ValueError, OverflowError, OSError)
+OUT_OF_RANGE = (ValueError, OverflowError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,31 @@ def day(stored: str, zone: tzinfo = LOCAL) -> str:
     """Return the local calendar day of a stored time, as in "2026-03-01"."""
     try:
         return datetime.fromisoformat(stored).astimezone(zone).date().isoformat()
-    except _OUT_OF_RANGE:
+    except OUT_OF_RANGE:
         return stored[:10]  # the first and the last hours of the calendar have no local day everywhere
+
+
+def days(start: str | None, end: str | None, zone: tzinfo = LOCAL) -> str:
+    """Return a stretch of stored times, both ends included, in local days, or minutes where it cuts through a day.
+
+    "2025-06-01..2025-08-31"; a single day stands alone, None is an open end: "..2020-12-31".
+    """
+    first, last = (_moment(it, zone) if it else "" for it in (start, end))
+    if first.endswith(_DAY_BEGINS) and (not last or last.endswith(_DAY_ENDS)):
+        first, last = first.removesuffix(_DAY_BEGINS), last.removesuffix(_DAY_ENDS)
+    elif not first:
+        last = last.removesuffix(_DAY_ENDS)
+    return first if first == last else f"{first}..{last}"
+
+
+_DAY_BEGINS, _DAY_ENDS = " 00:00", " 23:59"
+
+
+def _moment(stored: str, zone: tzinfo) -> str:
+    try:
+        return datetime.fromisoformat(stored).astimezone(zone).replace(tzinfo=None).isoformat(" ", "minutes")
+    except OUT_OF_RANGE:
+        return stored[:10]
 
 
 def parse(text: str, now: datetime, *, future: bool = False) -> When:
@@ -77,7 +100,7 @@ def parse(text: str, now: datetime, *, future: bool = False) -> When:
         found = _partial(text, now) or _iso(text, now) or _words(text, now, future=future)
         if found:
             _check_local(found, now.tzinfo)
-    except _OUT_OF_RANGE:
+    except OUT_OF_RANGE:
         found = None
     if found is None:
         raise InputError(f"cannot read {text!r} as a time", 'try "2026-03-01", "2026-03" or words such as "last March"')
@@ -85,7 +108,7 @@ def parse(text: str, now: datetime, *, future: bool = False) -> When:
 
 
 def _check_local(when: When, zone: tzinfo | None) -> None:
-    """Raise one of _OUT_OF_RANGE for times that have no local form, which callers could not show."""
+    """Raise one of OUT_OF_RANGE for times that have no local form, which callers could not show."""
     for stored in (when.start, when.end):
         datetime.fromisoformat(stored).astimezone(zone)
 
