@@ -126,6 +126,12 @@ def locate(name: str, paths: Paths) -> Path:
     raise EmbedderError(f"no embedder {name!r} is installed", hint)
 
 
+def lasting(name: str, paths: Paths) -> str:
+    """Return what means the same embedder as `name` in any folder. Raises EmbedderError."""
+    found = locate(name, paths)
+    return str(found) if found == Path(name).expanduser().absolute() else name
+
+
 def _short(name: str) -> str:
     """Return a path's last part: "sentence-transformers/all-MiniLM-L6-v2" is the same model as "all-MiniLM-L6-v2"."""
     return Path(name).name.removesuffix(".gguf") or "embedder"

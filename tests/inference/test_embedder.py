@@ -8,16 +8,18 @@ import random
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from operator import mul
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from memcli.errors import EmbedderError
 from memcli.inference import compile as compiler
+from memcli.inference import cores, reference
 from memcli.inference import embedder as opening
-from memcli.inference import reference
 from memcli.inference.compile import CompiledInfo
 from memcli.inference.embedder import LlamaEmbedder, SentenceTransformersEmbedder, open_embedder
 from memcli.inference.reference import reference_vectors
@@ -215,6 +217,33 @@ def test_vectors_come_in_the_order_of_their_texts(source: Path, paths: Paths) ->
     alone = {text: embedder.embed([text])[0] for text in texts}
     assert all(cosine(vector, alone[text]) > 1 - 1e-5 for text, vector in zip(texts, vectors, strict=True))
     assert embedder.embed([]) == []
+
+
+def test_many_texts_are_shared_among_threads(source: Path, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "default_threads", lambda: 3)
+    embedder = opened(source, paths)
+    assert isinstance(embedder, LlamaEmbedder)
+    texts = [f"{'teacup ' * (number % 9)}{number}" for number in range(400)]
+    vectors = embedder.embed(texts)
+    assert all(cosine(vectors[at], embedder.embed([texts[at]])[0]) > 1 - 1e-5 for at in range(0, 400, 40))
+
+
+@pytest.mark.parametrize("failure", [EmbedderError("no memory"), KeyboardInterrupt()])
+def test_a_failure_ends_every_thread(
+    failure: BaseException, source: Path, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cores, "default_threads", lambda: 3)
+    embedder = opened(source, paths)
+    assert isinstance(embedder, LlamaEmbedder)
+    texts = [f"{number} {'teacup ' * 20}" for number in range(300)]
+    before = embedder.embed(texts)
+    running = threading.active_count()
+    with monkeypatch.context() as patch:
+        patch.setattr(embedder._workers[0], "encode", Mock(side_effect=failure))
+        with pytest.raises(type(failure)):
+            embedder.embed(texts)
+    assert threading.active_count() == running
+    assert cosine(embedder.embed(texts)[-1], before[-1]) > 1 - 1e-5
 
 
 def test_equal_texts_are_computed_once(source: Path, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
