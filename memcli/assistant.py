@@ -6,16 +6,18 @@ vectors are written in one transaction, before the turn is reported as done; wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from memcli.config import Config
 from memcli.errors import ModelError
-from memcli.memory import indexing, recall
-from memcli.memory.context import Draft, Plan, changes, fit, freeze, left_out, note, system_side, thaw
-from memcli.memory.recall import Choice
+from memcli.memory import choosing, indexing, recall
+from memcli.memory.choosing import Choice
+from memcli.memory.context import UNFIT, Draft, Plan, changes, fit, freeze, left_out, note, system_side, thaw
+from memcli.memory.form import prefers
+from memcli.memory.recall import Reading
 from memcli.memory.timeline import day, utc
 from memcli.store import core, memories, messages, purge, threads
 from memcli.store.database import Store
@@ -24,8 +26,10 @@ from memcli.types import (
     ChatModel,
     Embedder,
     Filters,
+    Hit,
     Kind,
     Ledger,
+    Memory,
     Message,
     Owner,
     Recalled,
@@ -36,6 +40,7 @@ from memcli.types import (
     Trust,
 )
 
+LOOKED_THROUGH = 1000  # of the facts stored last, for preferences among them
 SMALL = 1_000_000_000  # parameters; below, every line that is not needed makes a model miss the one that answers
 
 
@@ -56,6 +61,7 @@ class Prepared:
     attachments: tuple[Attachment, ...]
     plan: Plan
     choice: Choice
+    reading: Reading
     generation: int  # of the store's forgettings, when the context was assembled
 
     @property
@@ -68,6 +74,13 @@ class Prepared:
     def recalled(self) -> list[str]:
         """The ids of the notes in the new message's turn."""
         return [n.item_id for n in self.plan.notes if n.why]
+
+    @property
+    def left(self) -> list[tuple[Hit, str]]:
+        """What recall brought up and the new message came without, best first, each with the reason."""
+        noted = set(self.recalled)
+        unfit = [(hit, UNFIT) for hit in self.choice.chosen if hit.item.id not in noted]
+        return [*unfit, *self.choice.left]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +118,17 @@ class Assistant:
         frozen = self._frozen()
         fresh, cut = self._system_side(now)
         side = fresh if frozen is None else frozen
-        choice = self._recall(text, now, history)
         told = [r for _, placed in history for r in placed]
+        news = changes(side, told, fresh, cut) if self.use_memory else []
+        choice, reading = self._recall(
+            text, now, {m.id for m, _ in history} | {r.item_id for r in (*told, *news)} | {s.origin for s in side}
+        )
         draft = Draft(
             side=side,
             fresh_side=fresh,
             cut=cut,
             history=tuple(history),
-            told=tuple(changes(side, told, fresh)) if self.use_memory else (),
+            told=tuple(news),
             notes=tuple(note(hit) for hit in choice.chosen),
             documents=tuple(a.text for a in attachments),
             text=text,
@@ -125,7 +141,7 @@ class Assistant:
             reserved=self.reserved,
             fingerprint=self.model.fingerprint,
         )
-        return Prepared(text, trust, tuple(attachments), plan, choice, generation)
+        return Prepared(text, trust, tuple(attachments), plan, choice, reading, generation)
 
     def run(self, prepared: Prepared, sampling: Sampling) -> Generator[str, None, None]:
         """Yield the answer as it is drawn; when the iterator ends, in whatever way, the turn is recorded and in `last`.
@@ -194,16 +210,22 @@ class Assistant:
         small = self.model.parameters < SMALL  # measured: the date costs a 135M model 5 of 36 right answers
         today = None if small else f"{now:%A}, {now.day} {now:%B %Y}"
         blocks = core.blocks(self.store) if self.use_memory else []
-        rules = memories.current(self.store, now=utc(now), kind=Kind.PROCEDURAL) if self.use_memory else []
-        return system_side(self.config.text("system_prompt"), today, blocks, rules)
+        rules, preferences = self._at_hand(now) if self.use_memory else ([], [])
+        return system_side(self.config.text("system_prompt"), today, blocks, rules, preferences)
 
-    def _recall(self, text: str, now: datetime, history: Sequence[tuple[Message, tuple[Recalled, ...]]]) -> Choice:
-        if not self.use_memory or not self.notes_limit or not text.strip():
-            return Choice((), ())
-        present = {m.id for m, _ in history} | {r.item_id for _, placed in history for r in placed}
-        hits = recall.search(self.store, text, Filters(), embedder=self.embedder, now=utc(now))
-        hits = [hit for hit in hits if hit.item.kind != Kind.PROCEDURAL]  # they are on the system side
-        return recall.choose(text, hits, limit=self.notes_limit, present=frozenset(present))
+    def _at_hand(self, now: datetime) -> tuple[list[Memory], list[Memory]]:
+        """Return what applies without being asked about: how to act, and what the user prefers."""
+        rules = memories.current(self.store, now=utc(now), kind=Kind.PROCEDURAL)
+        facts = memories.current(self.store, now=utc(now), kind=Kind.SEMANTIC, newest=LOOKED_THROUGH)
+        return rules, [m for m in facts if m.trust is Trust.USER and prefers(m.text)]
+
+    def _recall(self, text: str, now: datetime, present: Collection[str]) -> tuple[Choice, Reading]:
+        if not self.use_memory or not self.notes_limit or not choosing.asks_or_tells(text):
+            return Choice((), ()), Reading()
+        found = recall.look_up(self.store, text, Filters(), embedder=self.embedder, now=now)
+        hits = [hit for hit in found.hits if hit.item.kind != Kind.PROCEDURAL]  # they are on the system side
+        choice = choosing.choose(text, hits, limit=self.notes_limit, present=frozenset(present))
+        return choice, found.reading
 
     # --- record ---
 

@@ -114,13 +114,19 @@ class CoreBlock:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Hard limits of a search; None and empty mean no limit."""
+    """Hard limits of a search; None and empty mean no limit.
+
+    Dates without a time of day have no zone: they are held against the local days of `since` and `until`, which are
+    their days in UTC where `since_day` and `until_day` do not say otherwise.
+    """
 
     kinds: tuple[str, ...] = ()  # of Kind, and "message"
     thread_id: str | None = None
     tags: tuple[str, ...] = ()
     since: str | None = None
     until: str | None = None
+    since_day: str | None = None
+    until_day: str | None = None
     as_of: str | None = None
     retired: bool = False
 
@@ -129,8 +135,9 @@ class Filters:
 class Candidate:
     """One item that a stage of recall brought up, with that stage's raw measurements.
 
-    `words` is FTS5's -bm25() of its best chunk (larger is better, 0 when no word matched),
-    `cosine` its best chunk's similarity to the query in [-1, 1] (0 when there are no vectors).
+    `words` says how well its words match (FTS5's -bm25(), larger is better, 0 when no word matched), `parts` what each
+    word of the query gives to it, in their order; `cosine` is its best chunk's similarity to the query in [-1, 1] (0
+    when there are no vectors).
     """
 
     id: str
@@ -139,6 +146,7 @@ class Candidate:
     created_at: str
     trust: Trust
     words: float = 0.0
+    parts: tuple[float, ...] = ()
     cosine: float = 0.0
     excerpt: str = ""  # the best chunk, for long items
     thread_id: str | None = None
@@ -155,11 +163,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A candidate with its score; `why` gives each feature's contribution and sums to `score`."""
+    """A candidate with its score; `why` gives each feature's contribution and sums to `score`.
+
+    `relevance` is the estimated probability that the item belongs to what was asked. Scores compare the candidates of
+    one question; relevance compares across questions.
+    """
 
     item: Candidate
     score: float
     why: dict[str, float]
+    relevance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

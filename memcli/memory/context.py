@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from memcli.errors import InputError
+from memcli.memory.choosing import Choice
 from memcli.memory.reasons import explain
-from memcli.memory.recall import Choice
 from memcli.memory.timeline import day
 from memcli.types import CoreBlock, Hit, Ledger, Memory, Message, Prompt, Recalled, Role, Segment, Trust, Turn
 
@@ -31,10 +31,14 @@ PLEASANTRY = re.compile(
 )
 NOTE_CHARS = 400  # a note is a reminder: the best chunk of a longer text is quoted
 RULE_CHARS = 2000  # all standing instructions together, before the newest are preferred
+# All preferences together, likewise: some twelve. Of 20 questions about other things SmolLM2-135M answered 13 right
+# without any, 11 with four, 10 with twelve.
+PREFERENCE_CHARS = 600
 CORE_CHARS = 2000  # per block; longer blocks are refused when they are written
 
 OPENING = "You are a helpful assistant."
 NO_LONGER = "No longer so: "
+UNFIT = "did not fit"
 HEADER = "Use these notes if they help.\n"
 FOOTER = "\nQuestion: "
 
@@ -45,29 +49,41 @@ Render = Callable[[Sequence[Turn]], Prompt]
 
 
 def system_side(
-    prompt: str, today: str | None, blocks: Iterable[CoreBlock], rules: Iterable[Memory]
+    prompt: str,
+    today: str | None,
+    blocks: Iterable[CoreBlock],
+    rules: Iterable[Memory],
+    preferences: Iterable[Memory] = (),
 ) -> tuple[tuple[Segment, ...], tuple[Segment, ...]]:
-    """Return the segments that begin every prompt of a thread, stable first, and the rules that found no room.
+    """Return the segments that begin every prompt of a thread, stable first, and what is at hand but found no room.
 
-    `today` None leaves the date out. The newest rules are preferred.
+    `today` None leaves the date out. The newest rules and preferences go in first. They stand here because they seldom
+    resemble what they apply to: no search would bring them up.
 
     Nothing at all where there is nothing to say: then the model's template says what the model was trained to hear.
     """
     parts = [Segment("system", "date", f"\nToday is {today}.")] if today else []
     parts += [Segment("core", f"core:{b.label}", f"\n{b.label}: {_one_line(b.text)}") for b in blocks if b.text.strip()]
-    room = RULE_CHARS
+    liked, disliked = _within(preferences, "preference", "The user says", PREFERENCE_CHARS)
+    wanted, refused = _within(rules, "procedural", "The user wants", RULE_CHARS)
+    parts += [*liked, *wanted]
+    opening = prompt.strip() or (OPENING if parts else "")
+    return (Segment("system", "system_prompt", opening), *parts) if opening else (), (*disliked, *refused)
+
+
+def _within(memories: Iterable[Memory], label: str, lead: str, room: int) -> tuple[list[Segment], list[Segment]]:
+    """Return a line for each memory, oldest first, as far as there is room for the newest; and the others."""
+    reason = f"over the {room} characters for {'rules' if label == 'procedural' else 'preferences'}"
     kept: list[Segment] = []
     cut: list[Segment] = []
-    for rule in sorted(rules, key=lambda m: (m.created_at, m.id), reverse=True):
-        line = Segment("procedural", rule.id, f"\nThe user wants: {_one_line(rule.text)}")
+    for memory in sorted(memories, key=lambda m: (m.created_at, m.id), reverse=True):
+        line = Segment(label, memory.id, f"\n{lead}: {_one_line(memory.text)}")
         if len(line.text) <= room:
             room -= len(line.text)
             kept.append(line)
         else:
-            cut.append(replace(line, reason=f"over the {RULE_CHARS} characters for rules"))
-    parts += reversed(kept)
-    opening = prompt.strip() or (OPENING if parts else "")
-    return (Segment("system", "system_prompt", opening), *parts) if opening else (), tuple(cut)
+            cut.append(replace(line, reason=reason))
+    return kept[::-1], cut
 
 
 def freeze(side: Iterable[Segment]) -> str:
@@ -80,11 +96,15 @@ def thaw(text: str) -> tuple[Segment, ...]:
     return tuple(Segment(label, origin, body) for label, origin, body in json.loads(text))
 
 
-def changes(frozen: Iterable[Segment], told: Iterable[Recalled], current: Iterable[Segment]) -> list[Recalled]:
+def changes(
+    frozen: Iterable[Segment], told: Iterable[Recalled], current: Iterable[Segment], cut: Iterable[Segment] = ()
+) -> list[Recalled]:
     """Return what has changed on the system side since the prefix started and was not yet told in the thread.
 
-    What is no longer there is told as well. That line has the label "system", as its item does not exist any more.
+    What is no longer there is told as well, unless it was `cut` for want of room and still holds. That line has the
+    label "system", as its item does not exist any more.
     """
+    still = {s.origin for s in cut}
     known = {s.origin: s.text.strip() for s in frozen if s.origin != "system_prompt"}
     known.update({r.item_id: r.line for r in told if not r.why})
     now = {s.origin: s for s in current if s.origin != "system_prompt"}
@@ -96,7 +116,7 @@ def changes(frozen: Iterable[Segment], told: Iterable[Recalled], current: Iterab
     gone = [
         Recalled(origin, "system", f"{NO_LONGER}{text}", 0.0, {})
         for origin, text in known.items()
-        if origin not in now and not text.startswith(NO_LONGER)
+        if origin not in now and origin not in still and not text.startswith(NO_LONGER)
     ]
     return new + gone
 
@@ -112,6 +132,8 @@ def note(hit: Hit) -> Recalled:
     if len(text) > NOTE_CHARS:
         text = text[: NOTE_CHARS - 1].rstrip() + "…"
     when = item.valid_from or day(item.created_at)
+    if item.valid_to:
+        when = f"{when} to {item.valid_to}"
     speaker = {Trust.USER: "", Trust.ASSISTANT: "you said: "}.get(item.trust, "a document says: ")
     said = f"{item.name} said: " if item.name else speaker if item.kind == "message" else ""
     return Recalled(item.id, item.kind, f"{when}: {said}{text}", hit.score, hit.why)
@@ -161,7 +183,7 @@ def user_turn(text: str, notes: Sequence[Recalled], *, origin: str) -> Turn:
 
 
 def _noted(n: Recalled) -> Segment:
-    told = n.kind in ("system", "core", "procedural") and not n.why
+    told = n.kind in ("system", "core", "procedural", "preference") and not n.why
     label, reason = (n.kind, "changed since the thread's prefix") if told else ("recall", explain(n.why))
     return Segment(label, n.item_id, f"- {n.line}\n", score=None if told else n.score, reason=reason)
 
@@ -208,7 +230,7 @@ def fit(draft: Draft, render: Render, *, window: int, reserved: int, fingerprint
         prompt = render(_turns(draft, fingerprint))
     while len(prompt.ids) + reserved > window and draft.notes:
         weakest = draft.notes[-1]
-        dropped.append(replace(_noted(weakest), reason="did not fit"))
+        dropped.append(replace(_noted(weakest), reason=UNFIT))
         draft = replace(draft, notes=draft.notes[:-1])
         prompt = render(_turns(draft, fingerprint))
     if len(prompt.ids) + reserved > window and draft.history:

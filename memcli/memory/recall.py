@@ -1,167 +1,128 @@
 """Recall: from a question to ranked items, with the reason for every score.
 
-    terms(question) -> full text        \
-                                          >-- store.search.gather --> rank --> choose
-    embedder(question) -> vectors       /
-
-`rank` and `choose` are pure: the same candidates give the same order, whatever order they came in.
+    understand(question) -> words  -> full text \
+                         -> spoken -> vectors    >-- store.search.gather --> rank --> choose
+                         -> times  ------------------------------------------/
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from memcli.memory.form import states_something
-from memcli.store import messages
+from memcli.memory import asking, events, periods
+from memcli.memory.periods import Period
+from memcli.memory.ranking import WEIGHTS, Asked, Weights, rank, timely
+from memcli.memory.timeline import utc
+from memcli.store import index, messages, rebinding, typos, words
 from memcli.store.database import Store
 from memcli.store.search import gather
-from memcli.store.words import match_query
-from memcli.types import Candidate, Embedder, Filters, Hit, Trust
+from memcli.store.words import Correction, Query
+from memcli.types import Embedder, Filters, Hit
 
-# English function words: they match nearly every text and carry no subject.
-STOP_WORDS = frozenset(
-    """a about after all also am an and any are as at be because been before being but by can could did do does doing
-    for from had has have having he her here hers him his how i if in into is it its itself just me more most my no nor
-    not now of off on once only or other our ours out over own same she should so some such than that the their theirs
-    them then there these they this those through to too under until up us very was we were what when where which while
-    who whom why will with would you your yours""".split()
-)
-
-_WORD = re.compile(r"\w+(?:['’]\w+)?")
+IN_TIME = 0.5  # closeness to the time asked about that makes an item worth showing, whatever it says
+NOISE = 0.1  # similarity below which two texts have nothing to do with each other; 80 of 100 unrelated pairs lie there
+# Chunks that each stage brings up. A standing instruction resembles no question, so a store that can be ranked whole in
+# little time is: on BEAM, whose messages have eight chunks each, 800 find two points more at 10 than 100, and six more
+# at 50. Beyond LARGE that would take too long.
+BREADTH, BREADTH_OF_LARGE = 800, 100
+LARGE = 5_000  # chunks
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """What each feature adds to a score. Words and cosine are relative to the best candidate's, so each lies in 0..1.
+class Reading:
+    """How a question was read. `terms` are what was looked up, in the order of a candidate's parts."""
 
-    Found by a grid over LoCoMo and BEAM development conversations (evidence recall at 10 of both).
-    """
-
-    words: float = 0.5
-    cosine: float = 0.5
-    user: float = 0.15  # said by the user, in a thread with the assistant
-    speaker: float = 0.15  # said by the person whom the question names
-    neighbour: float = 0.5  # of the better neighbouring turn's own score: a question and its answer stand together
-    memory: float = 0.1  # kept on purpose rather than said in passing
+    terms: tuple[str, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    periods: tuple[Period, ...] = ()  # the times it is about
+    by_words_only: bool = False
 
 
-WEIGHTS = Weights()
-NOISE = 0.1  # similarity below which two texts have nothing to do with each other; 80 of 100 unrelated pairs lie there
-BREADTH = 400  # chunks that each stage brings up: enough that R@50 is not cut, few enough to score in milliseconds
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Everything that a search found, best first, and how it read the question."""
 
-
-def terms(question: str, names: Iterable[str] = ()) -> list[str]:
-    """Return the words of a question that are worth looking up, without function words and speakers' names.
-
-    Where nothing else is left they all stay: "who are you" and a bare name must find something too.
-    """
-    said = [word.removesuffix("'s").removesuffix("’s") for word in _WORD.findall(question)]
-    spoken = {part.casefold() for name in names for part in name.split()}
-    content = [word for word in said if word.casefold() not in STOP_WORDS]
-    return [word for word in content if word.casefold() not in spoken] or content or said
+    hits: list[Hit]
+    reading: Reading = Reading()
 
 
 def search(
-    store: Store, question: str, filters: Filters, *, embedder: Embedder | None, now: str, weights: Weights = WEIGHTS
+    store: Store, text: str, filters: Filters, *, embedder: Embedder | None, now: datetime, weights: Weights = WEIGHTS
 ) -> list[Hit]:
-    """Return everything that either stage found, best first. Without an embedder words alone decide."""
-    vector = embedder.embed([question])[0] if embedder else None
-    names = messages.names(store)
-    match = match_query(terms(question, names))
-    found = gather(store, match=match, vector=vector, filters=filters, limit=BREADTH, now=now)
-    found = [c for c in found if c.words > 0 or c.cosine >= NOISE]
-    spoken = [c.id for c in found if c.kind == "message"]
-    return rank(question, found, messages.neighbours(store, spoken), names, weights)
+    """Return the hits of `look_up`."""
+    return look_up(store, text, filters, embedder=embedder, now=now, weights=weights).hits
 
 
-def rank(
-    question: str,
-    found: Sequence[Candidate],
-    neighbours: Mapping[str, Sequence[str]],
-    names: Iterable[str],
+def look_up(
+    store: Store,
+    text: str,
+    filters: Filters,
+    *,
+    embedder: Embedder | None,
+    now: datetime,
     weights: Weights = WEIGHTS,
-) -> list[Hit]:
-    """Score candidates by the named weights; equal scores are ordered by time, newest first, then by id."""
-    best_words = max((c.words for c in found), default=0.0) or 1.0
-    best_cosine = max((c.cosine for c in found), default=0.0) or 1.0
-    asked = {word.casefold() for word in _WORD.findall(question.replace("'s", "").replace("’s", ""))}
-    named = {name for name in names if asked & {part.casefold() for part in name.split()}}
+    wanted: int = 0,
+) -> Found:
+    """Return everything that either stage found, best first. `now` is aware, in the asker's zone.
 
-    def own(c: Candidate) -> dict[str, float]:
-        why = {
-            "words": weights.words * c.words / best_words,
-            "cosine": weights.cosine * max(c.cosine, 0.0) / best_cosine,
-        }
-        if c.kind != "message":
-            why["memory"] = weights.memory
-        elif c.name in named:
-            why["speaker"] = weights.speaker
-        if c.name is None and c.trust is Trust.USER:
-            why["user"] = weights.user
-        return why
+    Words alone decide without an embedder, with another than the store's, and until every vector is made anew. More is
+    brought up where more hits are `wanted` than are brought up anyhow.
+    """
 
-    reasons = {c.id: own(c) for c in found}
-    alone = {id_: sum(why.values()) for id_, why in reasons.items()}
-    for c in found:
-        beside = max((alone.get(other, 0.0) for other in neighbours.get(c.id, ())), default=0.0)
-        if beside:
-            reasons[c.id]["neighbour"] = weights.neighbour * beside
-    hits = [Hit(c, sum(reasons[c.id].values()), reasons[c.id]) for c in found]
-    hits.sort(key=lambda hit: hit.item.id)
-    hits.sort(key=lambda hit: (hit.score, hit.item.created_at), reverse=True)
-    return hits
+    def look(text: str, filters: Filters, times: Sequence[Period], wanted: int) -> Found:
+        return _look_up(store, text, filters, times, embedder=embedder, now=now, weights=weights, wanted=wanted)
+
+    def event(named: str) -> list[Hit]:  # it may lie outside of what the question is limited to
+        return look(named, Filters(as_of=filters.as_of, retired=filters.retired), (), 0).hits
+
+    times = [period for period in periods.mentioned(text, now) if not period.vague]
+    return look(text, filters, times or events.periods(text, event, now.tzinfo), wanted)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What is placed into the context, and what was near but left out, with the reason."""
-
-    chosen: tuple[Hit, ...]
-    left: tuple[tuple[Hit, str], ...]
-
-
-# Similarity that a note needs: 20 questions reached 0.31 with the note that answers them (0.26 for one of two facts in
-# a sentence), and 0.17 in 90 of 100 cases with any other. A word in common makes up for some of it.
-MIN_COSINE = 0.30
-MIN_COSINE_WITH_WORD = 0.15
-ASKS_ASSISTANT = re.compile(
-    r"\b(?:you|your)\s+(?:\w+\s+)?(?:say|said|suggest\w*|recommend\w*|tell|told|mention\w*|wr[io]te|g[ia]ve|answer\w*|"
-    r"advise?|advice|explain\w*|propose\w*|idea|list|plan)\b",
-    re.IGNORECASE,
-)
-
-
-def choose(question: str, hits: Sequence[Hit], *, limit: int, present: frozenset[str] = frozenset()) -> Choice:
-    """Pick at most `limit` notes for the context. What is `present` in the window already is passed over."""
-    chosen: list[Hit] = []
-    left: list[tuple[Hit, str]] = []
-    texts: set[str] = set()
-    asks_assistant = bool(ASKS_ASSISTANT.search(question))
-    for hit in (hit for hit in hits if hit.item.id not in present):
-        reason = _objection(hit, texts, asks_assistant=asks_assistant)
-        if not reason and len(chosen) >= limit:
-            reason = f"over the limit of {limit} notes"
-        if reason:
-            left.append((hit, reason))
-        else:
-            chosen.append(hit)
-            texts.add(hit.item.text.casefold())
-        if len(left) + len(chosen) >= 4 * limit + 4:
-            break
-    return Choice(tuple(chosen), tuple(left))
+def _look_up(
+    store: Store,
+    text: str,
+    filters: Filters,
+    times: Sequence[Period],
+    *,
+    embedder: Embedder | None,
+    now: datetime,
+    weights: Weights,
+    wanted: int,
+) -> Found:
+    question = asking.understand(text, messages.names(store))
+    query = _query(store, question.words, embedder)
+    vector = embedder.embed([_corrected(question.spoken, query)])[0] if embedder else None
+    size = index.size(store)
+    limit = max(BREADTH if size < LARGE else BREADTH_OF_LARGE, 2 * wanted)
+    with store.atomic("BEGIN"):  # one view: another process may bind the store to another embedder at any moment
+        if embedder and not rebinding.ready(store, embedder.identity):
+            vector = None
+        gathered = gather(store, query=query, vector=vector, filters=filters, limit=limit, now=utc(now))
+        found = [c for c in gathered.items if c.words > 0 or c.cosine >= NOISE or timely(c, times) >= IN_TIME]
+        around = messages.around(store, [c.seq for c in found if c.seq], reach=len(weights.near))
+    hits = rank(Asked(question, times, gathered.telling), found, around, weights)
+    terms = tuple(term.text for term in query.terms) if query else ()
+    return Found(hits, Reading(terms, gathered.corrections, tuple(times), by_words_only=bool(size) and vector is None))
 
 
-def _objection(hit: Hit, texts: set[str], *, asks_assistant: bool) -> str:
-    item = hit.item
-    if item.text.casefold() in texts:
-        return "says the same as a better note"
-    if item.kind == "message" and item.trust is Trust.ASSISTANT and not asks_assistant and item.name is None:
-        return "the assistant's own words, which were not asked for"
-    if item.kind == "message" and not states_something(item.text):
-        return "a question, which answers nothing"
-    needed = MIN_COSINE_WITH_WORD if item.words else MIN_COSINE
-    if item.cosine < needed and not (item.cosine == 0.0 and item.words):  # exactly 0: there are no vectors
-        return f"similarity {item.cosine:.2f} is under {needed:.2f}"
-    return ""
+def _query(store: Store, wanted: Sequence[str], embedder: Embedder | None) -> Query | None:
+    """Return what to look up, None where there are no words.
+
+    A word that stands nowhere in the store is corrected, unless the embedder's vocabulary has it: then it is no typo.
+    """
+    query = words.query(wanted)
+    if query is None or embedder is None:
+        return query and typos.corrected(store, query)
+    one_piece = embedder.count("a")
+    return typos.corrected(store, query, lambda word: embedder.count(word) <= one_piece)
+
+
+def _corrected(text: str, query: Query | None) -> str:
+    """Return `text` with each typo replaced by the likeliest of the words that were meant."""
+    for correction in query.corrections if query else ():
+        text = re.sub(rf"(?<!\w){re.escape(correction.said)}(?!\w)", correction.meant[0], text, flags=re.IGNORECASE)
+    return text

@@ -143,3 +143,16 @@ def test_a_rule_that_finds_no_room_is_named_and_does_not_push_out_the_others() -
     side, cut = system_side("", None, [], rules)
     assert [s.origin for s in side] == ["system_prompt", "old"]
     assert [(s.origin, s.reason) for s in cut] == [("long", "over the 2000 characters for rules")]
+
+
+def test_a_preference_that_later_ones_crowd_out_is_not_told_as_no_longer_so() -> None:
+    def memory(id_: str, text: str, when: str) -> Memory:
+        return Memory(id_, Kind.SEMANTIC, text, Trust.USER, when)
+
+    first = memory("first", "I don't eat meat.", "2026-01-01T00:00:00Z")
+    side, _ = system_side("", None, [], [], [first])
+    later = "2026-02-01T00:00:00Z"
+    many = [memory(f"m{n:02}", f"I like the {n}th song of the long album best.", later) for n in range(30)]
+    fresh, cut = system_side("", None, [], [], [first, *many])
+    assert "first" in {s.origin for s in cut}
+    assert not [r for r in changes(side, [], fresh, cut) if r.item_id == "first"]

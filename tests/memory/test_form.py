@@ -154,3 +154,10 @@ def test_a_text_of_a_megabyte_is_judged_in_no_time(piece: str) -> None:
     classify(text)
     states_something(text)
     assert time.process_time() - started < 5  # a square would take hours
+
+
+def test_a_sentence_that_tells_before_it_asks_states_something() -> None:
+    assert states_something("I'm keeping my app under two megabytes, so how do I cache without a framework?")
+    assert states_something("My sister moved to Porto last week, what could I send her?")
+    assert not states_something("I was wondering how far it is to Porto by train, do you know?")
+    assert not states_something("My cat, is she ill?")
