@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from memcli import __version__
-from memcli.errors import MemcliError
+from memcli.errors import EmbedderError, MemcliError
 from memcli.store import health as store_health
-from memcli.store import index, memories, messages, purge
+from memcli.store import index, memories, messages, purge, rebinding
+from memcli.store.database import Store
 from memcli.workspace import Workspace
+
+REINDEX = "memcli reindex"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +79,27 @@ def _store(workspace: Workspace) -> Iterator[Finding]:
 
 
 def _embedder(workspace: Workspace) -> Iterator[Finding]:
-    embedder = workspace.embedder
-    if embedder is None:
-        yield Finding("embedder", "none: search goes by words only", 4, "pip install 'memcli[starter]'")
-    else:
+    identity = None
+    try:
+        embedder = workspace.open_embedder(workspace.config.text("embedder"))
         embedder.embed(["a sentence that must not crash the embedder"])
-        yield Finding("embedder", f"{embedder.identity}, run by {embedder.engine}")
+        identity = embedder.identity
+        yield Finding("embedder", f"{identity}, run by {embedder.engine}")
+    except EmbedderError as error:
+        yield Finding("embedder", f"none: {error.message}; search goes by words only", error.exit_status, error.hint)
     if workspace.store_path.exists():
-        missing = index.missing(workspace.store)
-        held = index.identity(workspace.store) or "none yet"
-        yield Finding("vectors", f"made by {held}" + (f"; {missing} pieces have none" if missing else ""))
+        yield _vectors(workspace.store, identity)
+
+
+def _vectors(store: Store, identity: str | None) -> Finding:
+    """Tell whose vectors the store holds, and whether a search by the embedder `identity` finds everything by them."""
+    held, waiting = index.identity(store), index.missing(store)
+    detail = f"made by {held or 'none yet'}" + (f"; {waiting} chunks wait for theirs" if waiting else "")
+    if identity and held and held != identity:
+        return Finding("vectors", f"{detail}; the embedder in force is another", 1, REINDEX)
+    if rebinding.unfinished(store):
+        return Finding("vectors", f"{detail}; a reindex is not finished: search goes by words only", 1, REINDEX)
+    return Finding("vectors", detail, 1, REINDEX) if waiting else Finding("vectors", detail)
 
 
 def _model(workspace: Workspace) -> Iterator[Finding]:

@@ -12,10 +12,10 @@ from datetime import datetime
 from pathlib import Path
 
 from memcli.config import Config
-from memcli.errors import EmbedderError, StoreLocked
+from memcli.errors import EmbedderChanged, EmbedderError, StoreLocked, StoreUnwritable
 from memcli.memory.timeline import LOCAL
 from memcli.paths import Paths
-from memcli.store import index
+from memcli.store import index, rebinding
 from memcli.store.database import Store
 from memcli.types import ChatModel, Embedder
 
@@ -39,6 +39,7 @@ class Workspace:
     _store: Store | None = field(default=None, init=False)
     _embedder: Embedder | None = field(default=None, init=False)
     _embedder_tried: bool = field(default=False, init=False)
+    _embedders: list[Embedder] = field(default_factory=list, init=False)  # to be closed
     _model: ChatModel | None = field(default=None, init=False)
     model_path: Path | None = field(default=None, init=False)  # of the model in use
 
@@ -65,25 +66,51 @@ class Workspace:
         return self._embedder
 
     def _open_embedder(self) -> Embedder | None:
+        embedder = self.open_embedder(self.config.text("embedder"))
+        held = index.identity(self.store)
+        if held is not None and held != embedder.identity:
+            self.notice(
+                f"searching by words only: the store's vectors are by {held}, the embedder in force is"
+                f" {embedder.identity} ('memcli reindex' makes them anew with it)"
+            )
+            return None
+        self._catch_up(embedder)
+        return embedder
+
+    def open_embedder(self, name: str) -> Embedder:
+        """Return the embedder that `name` means, whatever vectors the store holds. Raises EmbedderError."""
+        embedder = self._load_embedder(name)
+        self._embedders.append(embedder)
+        return embedder
+
+    def _load_embedder(self, name: str) -> Embedder:
         from memcli.inference.embedder import open_embedder
 
         with self.progress("Preparing the embedder (once)") as report:
-            embedder = open_embedder(
-                self.config.text("embedder"),
+            return open_embedder(
+                name,
                 paths=self.paths,
                 progress=lambda _, share: report(round(100 * share), 100),
                 notice=self.notice,
             )
-        held = index.identity(self.store)
-        if held is not None and held != embedder.identity:
-            mine = embedder.identity
-            self.notice(f"searching by words only: the store's vectors are by {held}, the embedder in force is {mine}")
-            return None
+
+    def _catch_up(self, embedder: Embedder) -> None:
+        """Give vectors to a few chunks that wait for them, and say so where more do."""
+        waiting, unfinished = index.missing(self.store), rebinding.unfinished(self.store)
+        if not waiting and not unfinished:
+            return
         from memcli.memory import indexing
 
-        with suppress(StoreLocked):  # another time, then: nobody waits for this
-            indexing.catch_up(self.store, embedder)
-        return embedder
+        if waiting <= indexing.BATCH or not unfinished:  # else it is the business of `reindex`
+            with suppress(StoreLocked, StoreUnwritable, EmbedderChanged):  # another time, then: nobody waits for this
+                indexing.adopt(self.store, embedder)
+                indexing.catch_up(self.store, embedder)
+                rebinding.finish(self.store, embedder.identity)
+        waiting = index.missing(self.store)
+        if rebinding.unfinished(self.store):
+            self.notice(f"searching by words only: {waiting} chunks wait for vectors ('memcli reindex' makes them)")
+        elif waiting:
+            self.notice(f"{waiting} chunks wait for vectors and are found by their words ('memcli reindex' makes them)")
 
     @property
     def model(self) -> ChatModel:
@@ -131,9 +158,11 @@ class Workspace:
     def close(self) -> None:
         """Free the models, then close the store."""
         self._close_model()
-        close = getattr(self._embedder, "close", None)
-        if close:
-            close()
+        for embedder in self._embedders:
+            close = getattr(embedder, "close", None)
+            if close:
+                close()
+        self._embedders.clear()
         self._embedder = None
         if self._store is not None:
             self._store.close()

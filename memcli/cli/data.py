@@ -15,7 +15,8 @@ from memcli.cli.context import Run, of, words
 from memcli.cli.forgetting import carry_out
 from memcli.cli.options import AsJson
 from memcli.errors import InputError
-from memcli.memory import importing, timeline
+from memcli.memory import importing, intake, timeline
+from memcli.memory.intake import Report
 from memcli.store import closure as closures
 from memcli.store import messages, threads
 from memcli.ui import render, shapes
@@ -58,22 +59,25 @@ def import_(
     if dry_run:
         _say(run, _foreseen(records), json=json, text=f"{len(records)} records can be imported")
         return
-    with run.terminal.progress("Importing") as progress:
-        report = importing.write(
-            run.workspace.store,
-            records,
-            embedder=run.workspace.embedder,
-            now=timeline.utc(run.now()),
-            progress=progress,
-        )
-    report.bad = [entry for _, lines in bad for entry in lines]
+    report = Report(bad=[entry for _, lines in bad for entry in lines])
+    _write(run, records, report)
     _say(run, report, json=json, text=_summary(report))
 
 
-def _foreseen(records: Sequence[importing.Record]) -> importing.Report:
+def _write(run: Run, records: Sequence[importing.Record], report: Report) -> None:
+    """Write the records. A Ctrl-C says what is in the store by then."""
+    store, embedder, now = run.workspace.store, run.workspace.embedder, timeline.utc(run.now())
+    try:
+        with run.terminal.progress("Importing") as progress:
+            intake.write(store, records, embedder=embedder, now=now, progress=progress, report=report)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted: {_summary(report)}; the same command goes on") from None
+
+
+def _foreseen(records: Sequence[importing.Record]) -> Report:
     """Return what an import into an empty store would report."""
     counts = Counter(type(record) for record in records)
-    return importing.Report(
+    return Report(
         messages=counts[importing.NewMessage],
         memories=counts[importing.NewMemory],
         core=counts[importing.NewBlock],
@@ -90,14 +94,14 @@ def _read(run: Run, name: str) -> str:
         raise InputError(f"cannot read {name}: {error.strerror}") from None
 
 
-def _say(run: Run, report: importing.Report, *, json: bool, text: str) -> None:
+def _say(run: Run, report: Report, *, json: bool, text: str) -> None:
     if json:
         run.terminal.data(shapes.imported(report))
     else:
         run.terminal.out(text)
 
 
-def _summary(report: importing.Report) -> str:
+def _summary(report: Report) -> str:
     counts = {
         "messages": report.messages,
         "memories": report.memories,

@@ -1,8 +1,6 @@
-"""Bring records in from JSONL: the whole file is checked first, then it goes in batch by batch.
+"""Read JSONL to import: every line is checked before anything is written (see `intake`).
 
-Invariants: a batch is one transaction; what is there already is passed over (a message by thread and id, a memory by id
-or exact text, a core block by label and text, a thread by name), so the same file again changes nothing and an
-interrupted import goes on where it stopped. A memory's `sources` are not read: they name ids of another store.
+A memory's `sources` are not read: they name ids of another store.
 """
 
 from __future__ import annotations
@@ -12,23 +10,18 @@ import json
 import re
 import reprlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Any, Never, TypeVar
 
-from memcli.errors import InputError, NothingFound
-from memcli.memory import indexing, remember, timeline
+from memcli.errors import InputError
+from memcli.memory import remember, timeline
 from memcli.memory.context import CORE_CHARS
 from memcli.memory.form import classify
-from memcli.store import core, memories, messages, operations, threads
-from memcli.store.database import Store
-from memcli.types import Embedder, Kind, Owner, Role, Trust
+from memcli.types import Kind, Role, Trust
 
-BATCH = 128  # records in a transaction: large enough for full embedding batches, small enough to lose little work
-TRUST = {Role.USER: Trust.USER, Role.ASSISTANT: Trust.ASSISTANT, Role.TOOL: Trust.TOOL, Role.SYSTEM: Trust.DOCUMENT}
 DEFAULT_THREAD = "imported"
 
 _DATE = re.compile(r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2}(?P<time>[T ].+)?)?)?")
@@ -83,21 +76,6 @@ class Parsed:
 
     records: tuple[Record, ...]
     bad: tuple[tuple[int, str], ...]
-
-
-@dataclass
-class Report:
-    """What an import did."""
-
-    messages: int = 0
-    memories: int = 0
-    core: int = 0
-    threads: int = 0
-    known: int = 0
-    bad: list[tuple[int, str]] = field(default_factory=list)
-
-
-# --- reading --------------------------------------------------------------------------------------------------------
 
 
 def lines(text: str) -> list[str]:
@@ -252,139 +230,6 @@ def _date(value: dict[str, Any], key: str) -> str | None:
     except ValueError:
         raise _BadLine(f"{key} {reprlib.repr(given)} is not an ISO date: YYYY, YYYY-MM or YYYY-MM-DD") from None
     return str(given)
-
-
-# --- writing --------------------------------------------------------------------------------------------------------
-
-
-def write(
-    store: Store,
-    records: Sequence[Record],
-    *,
-    embedder: Embedder | None,
-    now: str,
-    progress: Callable[[int, int], None],
-) -> Report:
-    """Write checked records. `progress` hears records done and records in all."""
-    report = Report()
-    blocks = {r.label: r for r in records if isinstance(r, NewBlock)}  # of several texts of a label the last one holds
-    named: list[NewBlock | NewThread] = [r for r in records if isinstance(r, NewThread)]
-    named += blocks.values()
-    kept = [r for r in records if isinstance(r, NewMemory) and not _has_memory(store, r, now)]
-    said = list(_unknown(store, [r for r in records if isinstance(r, NewMessage)]))
-    report.known = len(records) - len(named) - len(kept) - len(said)
-    done = report.known + len(named)
-    _write_named(store, named, now, report)
-    progress(done, len(records))
-    for start in range(0, len(kept), BATCH):
-        _write_memories(store, kept[start : start + BATCH], embedder, now, report)
-        progress(done + min(start + BATCH, len(kept)), len(records))
-    for start in range(0, len(said), BATCH):
-        _write_messages(store, said[start : start + BATCH], embedder, now, report)
-        progress(done + len(kept) + min(start + BATCH, len(said)), len(records))
-    return report
-
-
-def _unknown(store: Store, said: Sequence[NewMessage]) -> Iterator[NewMessage]:
-    known: dict[str, set[str]] = {}
-    for message in said:
-        if message.thread not in known:
-            thread = threads.id_of(store, message.thread)
-            known[message.thread] = messages.known_external(store, thread) if thread else set()
-        if message.id not in known[message.thread]:
-            known[message.thread].add(message.id)
-            yield message
-
-
-def _has_memory(store: Store, memory: NewMemory, now: str) -> bool:
-    if memory.id is not None:
-        with suppress(NothingFound):
-            memories.get(store, memory.id)
-            return True
-    # An expired memory does not stand for one that holds, but it does for one that has expired too.
-    expired = memory.expires_at is not None and memory.expires_at <= now
-    return memories.find_exact(store, memory.text, now=None if expired else now) is not None
-
-
-def _stands(store: Store, record: NewBlock | NewThread) -> bool:
-    if isinstance(record, NewThread):
-        return threads.id_of(store, record.name) is not None
-    block = core.get(store, record.label)
-    return block is not None and block.text == record.text
-
-
-def _write_named(store: Store, named: Sequence[NewBlock | NewThread], now: str, report: Report) -> None:
-    items: list[str] = []
-    with store.atomic():
-        for record in named:
-            if _stands(store, record):
-                report.known += 1
-            elif isinstance(record, NewThread):
-                threads.create(store, now=record.created_at or now, name=record.name)
-                report.threads += 1
-            else:
-                items.append(f"core:{core.put(store, record.label, record.text, now).label}")
-        if items:
-            operations.record(store, action="core", actor="import", items=items, now=now)
-    report.core += len(items)
-
-
-def _write_memories(
-    store: Store, batch: Sequence[NewMemory], embedder: Embedder | None, now: str, report: Report
-) -> None:
-    ready = indexing.prepare([memory.text for memory in batch], embedder)
-    made: list[str] = []
-    with store.atomic():
-        for memory, indexed in zip(batch, ready, strict=True):
-            if _has_memory(store, memory, now):  # said twice in the file, or another process was quicker
-                continue
-            stored = memories.add(
-                store,
-                kind=memory.kind,
-                text=memory.text,
-                trust=memory.trust,
-                now=memory.created_at or now,
-                tags=memory.tags,
-                valid_from=memory.valid_from,
-                valid_to=memory.valid_to,
-                expires_at=memory.expires_at,
-                id=memory.id,
-            )
-            indexing.put(store, Owner.MEMORY, stored.id, indexed, embedder)
-            made.append(stored.id)
-        if made:
-            operations.record(store, action="add", actor="import", items=made, now=now)
-    report.memories += len(made)
-    report.known += len(batch) - len(made)
-
-
-def _write_messages(
-    store: Store, batch: Sequence[NewMessage], embedder: Embedder | None, now: str, report: Report
-) -> None:
-    ready = indexing.prepare([message.content for message in batch], embedder)
-    with store.atomic():
-        for message, indexed in zip(batch, ready, strict=True):
-            at = message.created_at or now
-            thread = threads.id_of(store, message.thread)
-            if thread is None:
-                thread = threads.create(store, now=at, name=message.thread).id
-                report.threads += 1
-            trust = TRUST[message.role]
-            stored = messages.add(
-                store,
-                thread_id=thread,
-                role=message.role,
-                content=message.content,
-                trust=trust,
-                now=at,
-                name=message.name,
-                external_id=message.id,
-            )
-            indexing.put(store, Owner.MESSAGE, stored.id, indexed, embedder)
-            if trust is Trust.USER:
-                messages.enqueue(store, stored.id, now)
-            report.messages += 1
-        operations.record(store, action="import", actor="import", items=[], now=now, detail={"messages": len(batch)})
 
 
 def refuse(bad: Sequence[tuple[int, str]], origin: str) -> InputError:

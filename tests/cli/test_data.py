@@ -6,12 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memcli.memory import importing
+from memcli.memory import importing, intake
 from tests.fakes import HashingEmbedder
 from tests.program import Program
 
 HELLO = {"id": "1", "thread": "t", "role": "user", "content": "My dog is called Turing."}
 REPLY = {"id": "2", "thread": "t", "role": "assistant", "name": "Bot", "content": "Noted.", "created_at": "2023-05-08"}
+
+
+LONG = " ".join(f"This is sentence number {i} of a text that does not fit into one piece." for i in range(20))
 
 
 def lines(*records: object) -> str:
@@ -183,8 +186,41 @@ def test_an_interrupted_import_goes_on_where_it_stopped(
     monkeypatch.setattr(embedder, "embed", stopping)
     assert memcli("import", "-", stdin=many).status == 130
     done = memcli("import", "-", "--json", stdin=many).json
-    assert done["known"] == importing.BATCH
-    assert done[what] == 300 - importing.BATCH
+    assert done["known"] == intake.BATCH
+    assert done[what] == 300 - intake.BATCH
+
+
+def test_ctrl_c_says_what_is_in_and_that_the_same_command_goes_on(
+    memcli: Program, embedder: HashingEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = lines(*({"role": "user", "content": f"number {i}"} for i in range(300)))
+    real = embedder.embed
+
+    def stopping(texts: list[str]) -> list[bytes]:
+        if "number 299" in texts:
+            raise KeyboardInterrupt
+        return real(texts)
+
+    monkeypatch.setattr(embedder, "embed", stopping)
+    done = memcli("import", "-", stdin=many)
+    assert done.err == f"interrupted: imported {2 * intake.BATCH} messages, 1 threads; the same command goes on\n"
+    assert memcli("search", "255").status == 0
+
+
+def test_a_text_that_recurs_is_embedded_once(memcli: Program, embedder: HashingEmbedder) -> None:
+    said = [{"id": i, "thread": "many", "role": "user", "content": "Yes."} for i in range(2 * intake.BATCH)]
+    records = lines(*said, {"role": "user", "content": LONG}, {"type": "memory", "text": LONG}, *[HELLO, REPLY] * 2)
+    assert memcli("import", "-", "--json", stdin=records).json["messages"] == 2 * intake.BATCH + 3
+    assert embedder.embedded.count("Yes.") == 1
+    assert len(embedder.embedded) == len(set(embedder.embedded))
+    found = memcli("search", "Yes", "--limit", "1000", "--json").json["results"]
+    assert len({result["score"] for result in found if result["text"] == "Yes."}) == 1
+
+
+def test_a_terminal_sees_how_far_an_import_has_come(memcli: Program) -> None:
+    memcli.environ["TERM"] = "xterm"
+    many = lines(*({"role": "user", "content": f"number {i}"} for i in range(200)))
+    assert "200/200" in memcli("import", "-", stdin=many, tty=True).err
 
 
 def test_a_missing_file_is_one_clear_line(memcli: Program) -> None:
