@@ -39,7 +39,11 @@ SHAPES = (
     (
         "search",
         '{"query", "results": [{"id", "kind", "text", "score", "refs", "created_at", "valid_from", "valid_to", '
-        '"thread", "trust", "tags"}]}; with --explain also "why": {feature: contribution}, which sums to the score',
+        '"thread", "trust", "tags"}]}; with --explain each result also has "why": {feature: contribution}, which '
+        'sums to the score, "relevance": how likely it belongs to the question, and "matched": the words it holds, and '
+        'the document has "terms": what was looked up, "corrections": [{"said", "meant": [word]}], "periods": '
+        '[{"words", "start", "end"}], the times that were understood, "by_words_only", and "near_misses": [result with '
+        '"lacks": {feature: amount}], the next results with where they fall short of the last one above',
     ),
     ("list", '{"memories": [memory]}'),
     ("remember, show", "one memory"),
@@ -53,6 +57,7 @@ SHAPES = (
         '{"window", "reserved", "total", "segments": [{"label", "origin", "tokens", "score", "reason", "text"}], '
         '"dropped": [same]}',
     ),
+    ("reindex", '{"embedder", "dimension", "chunks", "items"}: all chunks, and the items that were given vectors'),
     ("forget", '{"removed": {table: rows}, "files", "traces", "mentioned_in"}'),
     ("any, on failure", '{"error": {"code", "message", "hint"}} on stderr'),
 )

@@ -3,7 +3,8 @@
     MemcliError
     |-- InputError            1   what was typed or piped cannot be used
     |   |-- AmbiguousId       1   an id prefix that fits several items
-    |   `-- ConfigError       1   the config file or a value in it
+    |   |-- ConfigError       1   the config file or a value in it
+    |   `-- EmbedderChanged   1   the store was bound to another embedder meanwhile
     |-- NothingFound          3   search, show or forget met nothing
     |-- ModelError            4   no model, or the model failed
     |   |-- NoModel           4   none is installed or named
@@ -51,6 +52,12 @@ class ConfigError(InputError):
     """The config file does not parse, or a key or value in it is unknown."""
 
     code = "config"
+
+
+class EmbedderChanged(InputError):
+    """Another process has bound the store to another embedder."""
+
+    code = "embedder_changed"
 
 
 class NothingFound(MemcliError):

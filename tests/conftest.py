@@ -38,7 +38,7 @@ def model() -> ScriptedModel:
 @pytest.fixture
 def memcli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: ScriptedModel, embedder: HashingEmbedder) -> Program:
     """Return the program with a scripted model and a hashing embedder."""
-    monkeypatch.setattr(Workspace, "_open_embedder", lambda self: embedder)
+    monkeypatch.setattr(Workspace, "_load_embedder", lambda self, name: embedder)
     monkeypatch.setattr(Workspace, "_load_model", lambda self, name: model)
     return Program(tmp_path / "home", {})
 

@@ -30,6 +30,7 @@ FAMILIES = {
     "core": "core",
     "import": "data",
     "threads": "data",
+    "reindex": "reindex",
     "models": "setup",
     "config": "setup",
     "doctor": "setup",

@@ -48,7 +48,9 @@ class Run:
     def now(self, at: str | None = None) -> datetime:
         """Return the present, or what `--at` puts in its place."""
         moment = self.clock()
-        return datetime.fromisoformat(timeline.parse(at, moment).start).astimezone(moment.tzinfo) if at else moment
+        if at is None:
+            return moment
+        return datetime.fromisoformat(timeline.parse(at, moment).start).astimezone(moment.tzinfo)
 
     def close(self) -> None:
         if self._workspace is not None:

@@ -48,8 +48,8 @@ def run(argv: list[str], terminal: Terminal, paths: Paths) -> int:
             terminal.stderr.write(traceback.format_exc())
         terminal.error(error)
         return error.exit_status
-    except KeyboardInterrupt:
-        terminal.notice("interrupted")
+    except KeyboardInterrupt as stop:
+        terminal.notice(str(stop) or "interrupted")  # a command may have said how to go on
         return INTERRUPTED
     except OSError as error:
         return _broken_output(error, terminal, paths)

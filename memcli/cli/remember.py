@@ -56,14 +56,15 @@ def remember(
             raise InputError("a core block has no kind, tags or expiry", "leave --kind, --tag and --expires out")
         _to_core(run, core, "\n".join(texts), now, json=json)
         return
-    until = timeline.parse(expires, run.now(at), future=True).end if expires else None
+    until = timeline.parse(expires, run.now(at), future=True).end if expires is not None else None
     if until is not None and until <= now:
         raise InputError(f"{expires!r} is over already: the memory would have expired", "give --expires a later time")
+    store, embedder = run.workspace.store, run.workspace.embedder
     with run.terminal.progress("Remembering") as report:
         kept = keeping.remember(
-            run.workspace.store,
+            store,
             texts,
-            embedder=run.workspace.embedder,
+            embedder=embedder,
             now=now,
             kind=None if kind is GivenKind.AUTO else Kind(kind),
             tags=tags(tag),

@@ -50,6 +50,10 @@ def kind_option(chat: Chat, before: Sequence[str]) -> Iterable[Choice]:
     return () if before else (Choice("--kind", "what happened, what is so, or how to act"),)
 
 
+def explain_option(chat: Chat, before: Sequence[str]) -> Iterable[Choice]:
+    return () if before else (Choice("--explain", "what each feature gave to the score"),)
+
+
 def items(chat: Chat, before: Sequence[str]) -> Iterable[Choice]:
     found = memories.current(chat.store, now=chat.now)
     return [Choice(m.id, one_line(m.text)[:_META]) for m in reversed(found) if m.id not in before]

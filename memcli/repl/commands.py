@@ -49,7 +49,13 @@ COMMANDS: tuple[Command, ...] = (
     Command("why", "", "what was recalled for the last answer, and why", talking.why),
     Command("remember", "[--kind KIND] TEXT", "keep a text, verbatim", remembering.remember, choices.kind_option),
     Command("forget", "ID...", "forget for real, with a receipt", remembering.forget, choices.items),
-    Command("search", "QUERY", "search messages and memories", remembering.search),
+    Command(
+        "search",
+        "[--explain] QUERY",
+        "search messages and memories",
+        remembering.search,
+        choices.explain_option,
+    ),
     Command(
         "core",
         "[show|set|append|clear] [LABEL] [TEXT]",

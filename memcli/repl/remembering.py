@@ -9,15 +9,17 @@ from memcli.errors import InputError, NothingFound, TracesLeft
 from memcli.memory import recall
 from memcli.memory import remember as keeping
 from memcli.memory.context import CORE_CHARS
+from memcli.memory.reasons import NEAR
 from memcli.repl.chat import Chat
 from memcli.store import core as core_blocks
 from memcli.store import ids, memories, purge
 from memcli.store import threads as thread_rows
 from memcli.types import Filters, Kind
-from memcli.ui import render
+from memcli.ui import explained, render
 from memcli.ui.going import going
 
 RESULTS = 10
+EXPLAIN = "--explain"
 
 _KIND_OPTION = re.compile(r"--kind(?:=|\s+)(\S+)\s*")
 
@@ -45,12 +47,20 @@ def _kind(name: str) -> Kind:
 
 
 def search(chat: Chat, args: str) -> None:
-    if not args:
-        raise InputError("search for what?", "/search QUERY")
-    found = recall.search(chat.store, args, Filters(), embedder=chat.assistant.embedder, now=chat.now)[:RESULTS]
-    if not found:
+    explain, query = args.split()[:1] == [EXPLAIN], args.removeprefix(EXPLAIN).strip()
+    if not (query if explain else args):
+        raise InputError("search for what?", f"/search [{EXPLAIN}] QUERY")
+    embedder, now = chat.assistant.embedder, chat.workspace.clock()
+    found = recall.look_up(chat.store, query if explain else args, Filters(), embedder=embedder, now=now)
+    if not found.hits:
+        if explain:
+            explained.reading(chat.terminal, found.reading)
         raise NothingFound("nothing found")
-    render.hits(chat.terminal, found, ids.short(chat.store, [hit.item.id for hit in found]))
+    short = ids.short(chat.store, [hit.item.id for hit in found.hits[: RESULTS + NEAR]])
+    if explain:
+        explained.results(chat.terminal, found, RESULTS, short)
+    else:
+        render.hits(chat.terminal, found.hits[:RESULTS], short)
 
 
 def list_(chat: Chat, args: str) -> None:

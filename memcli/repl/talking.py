@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from memcli.errors import InputError, NothingFound
+from memcli.memory.reasons import NEAR
 from memcli.repl.chat import Chat
+from memcli.store import ids
 from memcli.store import threads as thread_rows
-from memcli.ui import render
-
-NEAR = 5  # near misses that are listed; /context has all of them
+from memcli.ui import explained, render
 
 
 def context(chat: Chat, args: str) -> None:
@@ -24,16 +24,19 @@ def context(chat: Chat, args: str) -> None:
 
 
 def why(chat: Chat, args: str) -> None:
-    """Show the notes that stood before the last message, and the near misses."""
+    """Show the notes that stood before the last message, and the near misses; /context has all of them."""
     last = chat.assistant.last
     if last is None:
         raise NothingFound(
             "nothing has been answered here yet", "ask something; /context shows what an answer would see"
         )
-    placed = [note for note in last.prepared.plan.notes if note.why]
-    left = [segment for segment in last.prepared.ledger.dropped if segment.label == "recall"]
+    prepared = last.prepared
+    noted = set(prepared.recalled)
+    placed = [hit for hit in prepared.choice.chosen if hit.item.id in noted]
+    left = prepared.left[:NEAR]
     if placed or left:
-        render.why(chat.terminal, placed, left[:NEAR])
+        short = ids.short(chat.store, [hit.item.id for hit in (*placed, *(hit for hit, _ in left))])
+        explained.notes(chat.terminal, prepared.reading, placed, left, short)
     else:
         chat.aside("nothing was recalled, and nothing came near")
 

@@ -1,9 +1,12 @@
-"""The line below the prompt: model, window, thread, memories. Read once per turn, as it is drawn with every key."""
+"""The line below the prompt: model, window, thread, memories, and what recall must do without.
+
+It is read once per turn, as it is drawn with every key.
+"""
 
 from __future__ import annotations
 
 from memcli.repl.chat import Chat
-from memcli.store import memories, messages
+from memcli.store import index, memories, messages, rebinding
 from memcli.ui.sanitize import one_line
 
 CELLS = 10  # of the gauge
@@ -15,8 +18,8 @@ def line(chat: Chat) -> str:
     last = chat.assistant.last
     window = chat.assistant.model.window
     used = last.prepared.ledger.total + last.answer.generated if last else None
-    parts = [chat.model_name, _usage(used, window), _thread(chat), _memories(chat)]
-    return one_line(" · ".join(parts))
+    parts = [chat.model_name, _usage(used, window), _thread(chat), _memories(chat), _recall(chat)]
+    return one_line(" · ".join(part for part in parts if part))
 
 
 def _usage(used: int | None, window: int) -> str:
@@ -44,3 +47,11 @@ def _memories(chat: Chat) -> str:
     waiting = messages.waiting(chat.store)
     kept = memories.count(chat.store)
     return f"{kept} {'memory' if kept == 1 else 'memories'}" + (f", {waiting} waiting" if waiting else "")
+
+
+def _recall(chat: Chat) -> str:
+    """Say that vectors are not compared: there is no embedder, or the store is bound to another since, or not ready."""
+    embedder = chat.assistant.embedder
+    bound = index.identity(chat.store) is not None
+    fits = embedder is not None and (not bound or rebinding.ready(chat.store, embedder.identity))
+    return "" if fits else "recall by words only"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from memcli.memory.reasons import explain
 from memcli.memory.timeline import day
 from memcli.types import CoreBlock, Hit, Ledger, Memory, Message, Recalled, Segment, Thread
 from memcli.ui.sanitize import clean, one_line
 from memcli.ui.terminal import Terminal
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from memcli.store.purge import Receipt
     from memcli.ui.going import Going
 
@@ -27,13 +28,22 @@ def table(terminal: Terminal, head: Row, rows: Sequence[Row]) -> None:
         for row in rows:
             terminal.out("\t".join(one_line(cell) for cell in row))
         return
+    from rich.text import Text
+
+    grid = columns(head)
+    for row in rows:
+        grid.add_row(*(Text(clean(cell)) for cell in row))
+    terminal.console().print(grid)
+
+
+def columns(head: Row) -> Table:
+    """Return a table without rows, its columns styled and aligned by their names."""
     from rich import box
     from rich.table import Table
-    from rich.text import Text
 
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in head:
-        number = name in ("score", "tokens", "messages", "near")
+        number = name in ("", "score", "tokens", "messages", "near")
         wide = name in ("text", "title", "why", "value")
         grid.add_column(
             name,
@@ -42,9 +52,7 @@ def table(terminal: Terminal, head: Row, rows: Sequence[Row]) -> None:
             overflow="fold",
             no_wrap=not wide,
         )
-    for row in rows:
-        grid.add_row(*(Text(clean(cell)) for cell in row))
-    terminal.console().print(grid)
+    return grid
 
 
 # --- memories and messages ------------------------------------------------------------------------------------------
@@ -70,17 +78,20 @@ def _marked(m: Memory) -> str:
     return " ".join([m.text, *marks])
 
 
-def hits(terminal: Terminal, found: Sequence[Hit], short: Short, *, explained: bool = False) -> None:
-    head = ("id", "score", "kind", "date", "text") + (("why",) if explained else ())
-    rows = []
-    for hit in found:
-        item = hit.item
-        date = item.valid_from or day(item.created_at)
-        said = f"{item.name}: {_excerpt(hit)}" if item.name else _excerpt(hit)
-        kind = str(item.trust) if item.kind == "message" and terminal.styled else item.kind
-        row = (short.get(item.id, item.id), f"{hit.score:.3f}", kind, date, said)
-        rows.append((*row, explain(hit.why)) if explained else row)
-    table(terminal, head, rows)
+HIT = ("id", "score", "kind", "date", "text")
+
+
+def hits(terminal: Terminal, found: Sequence[Hit], short: Short) -> None:
+    table(terminal, HIT, [hit_row(terminal, hit, short) for hit in found])
+
+
+def hit_row(terminal: Terminal, hit: Hit, short: Short, *, decimals: int = 3) -> Row:
+    """Return what is shown of a hit, in the order of `HIT`."""
+    item = hit.item
+    date = item.valid_from or day(item.created_at)
+    said = f"{item.name}: {_excerpt(hit)}" if item.name else _excerpt(hit)
+    kind = str(item.trust) if item.kind == "message" and terminal.styled else item.kind
+    return (short.get(item.id, item.id), f"{hit.score:.{decimals}f}", kind, date, said)
 
 
 def _excerpt(hit: Hit, limit: int = 400) -> str:
@@ -209,15 +220,6 @@ def _window_bar(terminal: Terminal, record: Ledger) -> None:
     bar.append("·" * max(width - len(bar) - kept, 0), style="dim")
     bar.append("░" * min(kept, width - len(bar)), style="dim")
     console.print(bar)
-
-
-def why(terminal: Terminal, placed: Sequence[Recalled], left: Sequence[Segment]) -> None:
-    """Print what was recalled for an answer and why, then the near misses."""
-    rows = [(n.item_id, f"{n.score:.3f}", n.line, explain(n.why)) for n in placed]
-    rows += [
-        (s.origin, f"{s.score or 0:.3f}", one_line(s.text.removeprefix("- ")), f"left out: {s.reason}") for s in left
-    ]
-    table(terminal, ("id", "score", "text", "why"), rows)
 
 
 # --- forgetting -----------------------------------------------------------------------------------------------------

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from memcli.memory.reasons import matched, near_misses
 from memcli.types import CoreBlock, Hit, Ledger, Memory, Message, Recalled, Segment, Thread
 
 if TYPE_CHECKING:
-    from memcli.memory.importing import Report
+    from memcli.memory.intake import Report
+    from memcli.memory.recall import Found
+    from memcli.memory.reindexing import Reindexed
     from memcli.store.closure import Closure
     from memcli.store.purge import Receipt
 
 Json = dict[str, Any]
 
 
-def result(hit: Hit, *, explain: bool = False) -> Json:
-    """One search result; with `explain` also what each feature gave, summing to the score."""
+def result(hit: Hit) -> Json:
+    """One search result."""
     item = hit.item
     shape: Json = {
         "id": item.id,
@@ -33,13 +36,31 @@ def result(hit: Hit, *, explain: bool = False) -> Json:
     }
     if item.retired_at:
         shape |= {"retired_at": item.retired_at, "superseded_by": item.superseded_by}
-    if explain:
-        shape["why"] = hit.why
     return shape
 
 
-def results(query: str, hits: Sequence[Hit], *, explain: bool = False) -> Json:
-    return {"query": query, "results": [result(hit, explain=explain) for hit in hits]}
+def results(query: str, hits: Sequence[Hit]) -> Json:
+    return {"query": query, "results": [result(hit) for hit in hits]}
+
+
+def explained(query: str, found: Found, limit: int) -> Json:
+    """The best `limit` results with what each feature gave, which sums to the score; how the query was read; what came
+    next, with what it lacked against the last result.
+    """
+    read = found.reading
+    return {
+        "query": query,
+        "terms": list(read.terms),
+        "corrections": [{"said": c.said, "meant": list(c.meant)} for c in read.corrections],
+        "periods": [{"words": p.words, "start": p.start, "end": p.end} for p in read.periods],
+        "by_words_only": read.by_words_only,
+        "results": [_why(hit, read.terms) for hit in found.hits[:limit]],
+        "near_misses": [_why(m.hit, read.terms) | {"lacks": m.lacks} for m in near_misses(found.hits, limit)],
+    }
+
+
+def _why(hit: Hit, terms: Sequence[str]) -> Json:
+    return result(hit) | {"why": hit.why, "relevance": hit.relevance, "matched": matched(terms, hit.item)}
 
 
 def memory(record: Memory) -> Json:
@@ -137,6 +158,15 @@ def receipt(record: Receipt) -> Json:
         "files": list(record.files),
         "traces": record.traces,
         "mentioned_in": list(record.kept_mentions),
+    }
+
+
+def reindexed(record: Reindexed) -> Json:
+    return {
+        "embedder": record.embedder,
+        "dimension": record.dimension,
+        "chunks": record.chunks,
+        "items": record.items,
     }
 
 

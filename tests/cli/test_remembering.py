@@ -134,7 +134,7 @@ def test_search_json_has_the_agreed_shape(memcli: Program) -> None:
         "trust",
         "tags",
     }
-    assert set(result) == expected | {"why"}
+    assert set(result) == expected | {"why", "relevance", "matched"}
     assert sum(result["why"].values()) == pytest.approx(result["score"])
 
 

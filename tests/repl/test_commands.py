@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,15 +69,36 @@ def test_context_raw_is_the_exact_text(repl: Repl) -> None:
 def test_why_names_each_note_with_what_spoke_for_it(repl: Repl) -> None:
     dog = repl.remember("my dog is called Rex")
     screen = repl.type("what is my dog called?", ENTER, "/why", ENTER)
-    row = next(line for line in screen.splitlines() if line.startswith(dog.id))
-    assert "my dog is called Rex" in row
-    assert "words 0." in row
+    assert "looked up\tdog, called\n" in screen
+    id_, score, line, why, relevance, has = next(
+        line.split("\t") for line in screen.splitlines() if line.startswith(dog.id[:6])
+    )
+    assert dog.id.startswith(id_)
+    assert "my dog is called Rex" in line
+    assert sum(float(value) for value in re.findall(r"\d\.\d+", why)) == pytest.approx(float(score))
+    assert 0 <= float(relevance) <= 1
+    assert has == "dog, called"
 
 
 def test_why_lists_near_misses_with_the_reason(repl: Repl) -> None:
     for number in range(12):
         repl.remember(f"dog number {number} is called Rex")
-    assert "left out: over the limit of 8 notes" in repl.type("what is my dog called?", ENTER, "/why", ENTER)
+    screen = repl.type("what is my dog called?", ENTER, "/why", ENTER)
+    rows = [line.split("\t") for line in screen.splitlines() if line.startswith("-")]
+    assert len(rows) == 4
+    assert all(row[-1] == "left out: over the limit of 8 notes" for row in rows)
+    assert all("words 0." in row[3] for row in rows)
+
+
+def test_search_explained_shows_what_each_feature_gave(repl: Repl) -> None:
+    for number in range(12):
+        repl.remember(f"dog number {number} is called Rex")
+    screen = repl.type("/search --explain dog called", ENTER)
+    assert "\nlooked up\tdog, called\n" in screen
+    assert screen.count("words 0.") >= 10
+    assert len([line for line in screen.splitlines() if line.startswith("-")]) == 2
+    assert "words 0." not in repl.type("/search dog", ENTER)
+    assert "/search [--explain] QUERY" in repl.type("/search --explain", ENTER)
 
 
 def test_why_before_an_answer_says_so(repl: Repl) -> None:

@@ -9,7 +9,7 @@ from prompt_toolkit.document import Document
 from memcli.repl import toolbar
 from memcli.repl.completion import SlashCompleter
 from memcli.repl.session import Session
-from memcli.store import memories
+from memcli.store import memories, rebinding
 from memcli.types import Kind
 from tests.repl.harness import CTRL_D, ENTER, NOW, PAUSE, TAB, Repl
 
@@ -111,6 +111,13 @@ def test_the_toolbar_tells_model_window_thread_and_memories(repl: Repl, session:
     assert last is not None
     used = last.prepared.ledger.total + last.answer.generated
     assert f" {used}/2048 · thread work · 1 memory, 1 waiting" in toolbar.line(session.chat)
+
+
+def test_the_toolbar_tells_when_the_store_has_been_bound_to_another_embedder(repl: Repl, session: Session) -> None:
+    repl.remember("I like tea.")
+    assert "words only" not in toolbar.line(session.chat)
+    rebinding.begin(repl.store, "other:32", 32, 16)
+    assert toolbar.line(session.chat).endswith(" · recall by words only")
 
 
 def test_drawing_the_toolbar_asks_the_store_nothing(repl: Repl, monkeypatch: pytest.MonkeyPatch) -> None:
