@@ -68,7 +68,7 @@ class Repl:
         with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
             parts = "".join((*keys, CTRL_U, CTRL_D)).split(PAUSE)  # Ctrl-U: a text that failed is put back
             for number, part in enumerate(parts[1:], 1):
-                threading.Timer(0.3 * number, pipe.send_text, [part]).start()
+                threading.Timer(1.0 * number, pipe.send_text, [part]).start()
             pipe.send_text(parts[0])
             self.session().run()
         return self.printed()
