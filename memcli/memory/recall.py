@@ -22,6 +22,7 @@ from memcli.store.search import gather
 from memcli.store.words import Correction, Query
 from memcli.types import Embedder, Filters, Hit
 
+TIMES = 3  # of one question that are looked through
 IN_TIME = 0.5  # closeness to the time asked about that makes an item worth showing, whatever it says
 NOISE = 0.1  # similarity below which two texts have nothing to do with each other; 80 of 100 unrelated pairs lie there
 # Chunks that each stage brings up. A standing instruction resembles no question, so a store that can be ranked whole in
@@ -101,12 +102,19 @@ def _look_up(
     with store.atomic("BEGIN"):  # one view: another process may bind the store to another embedder at any moment
         if embedder and not rebinding.ready(store, embedder.identity):
             vector = None
-        gathered = gather(store, query=query, vector=vector, filters=filters, limit=limit, now=utc(now))
+        gathered = gather(
+            store, query=query, vector=vector, filters=filters, limit=limit, now=utc(now), windows=_windows(times)
+        )
         found = [c for c in gathered.items if c.words > 0 or c.cosine >= NOISE or timely(c, times) >= IN_TIME]
         around = messages.around(store, [c.seq for c in found if c.seq], reach=len(weights.near))
     hits = rank(Asked(question, times, gathered.telling), found, around, weights)
     terms = tuple(term.text for term in query.terms) if query else ()
     return Found(hits, Reading(terms, gathered.corrections, tuple(times), by_words_only=bool(size) and vector is None))
+
+
+def _windows(times: Sequence[Period]) -> list[tuple[str, str]]:
+    """Return the stretches that begin and end, for what is in them to be brought up."""
+    return [(period.start, period.end) for period in times[:TIMES] if period.start and period.end]
 
 
 def _query(store: Store, wanted: Sequence[str], embedder: Embedder | None) -> Query | None:

@@ -7,11 +7,14 @@ the memory layer's work.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from heapq import nlargest
 
+from memcli.store import filters as limits
 from memcli.store import words
 from memcli.store.candidates import Key, Measured, hydrate
 from memcli.store.database import Store, listed
+from memcli.store.scored import Scored, scored
 from memcli.store.vectors import by_vector, cosines
 from memcli.types import Candidate, Filters, Owner
 
@@ -26,20 +29,43 @@ class Gathered:
 
 
 def gather(
-    store: Store, *, query: words.Query | None, vector: bytes | None, filters: Filters, limit: int, now: str
+    store: Store,
+    *,
+    query: words.Query | None,
+    vector: bytes | None,
+    filters: Filters,
+    limit: int,
+    now: str,
+    windows: Sequence[tuple[str, str]] = (),
 ) -> Gathered:
     """Return every item that is among the best `limit` chunks of either search, measured by both.
+
+    `windows` are stretches of time, each of which adds its own best, whatever they have of the words.
 
     An item's `cosine` and each of its `parts` are the best of all its chunks. Order: words, cosine, id.
     """
     with store.atomic("BEGIN"):  # all stages see the same store, whatever other processes write meanwhile
         said = words.search(store, query, filters, limit, now=now) if query else words.NOTHING
         near = by_vector(store, vector, filters, limit, now=now) if vector else []
+        near += [hit for window in windows for hit in _within(store, vector, filters, window, limit, now)]
         chunks = _chunks(store, {(owner, owner_id) for owner, owner_id, _, _ in (*said.best, *near)})
-        known = {chunk_id: cosine for _, _, chunk_id, cosine in near}
+        known = {chunk_id: cosine for _, _, chunk_id, cosine in near} if vector else {}
         items = hydrate(store, _measure(store, said, vector, chunks, known))
     ordered = sorted(items.values(), key=lambda item: (-item.words, -item.cosine, item.kind, item.id))
     return Gathered(ordered, said.telling, said.corrections)
+
+
+def _within(
+    store: Store, vector: bytes | None, filters: Filters, window: tuple[str, str], limit: int, now: str
+) -> list[Scored]:
+    """Return the `limit` chunks from a stretch of time that are nearest to `vector`, or without one the newest."""
+    since, until = max(window[0], filters.since or ""), min(window[1], filters.until or window[1])
+    narrowed = replace(filters, since=since, until=until, since_day=None, until_day=None)
+    if vector:
+        return by_vector(store, vector, narrowed, limit, now=now)
+    newest = nlargest(limit, limits.passing(store, narrowed, now))
+    sql = "SELECT c.owner, c.owner_id, c.id, 0.0 FROM json_each(?) AS wanted JOIN chunks AS c ON c.id = wanted.value"
+    return scored(store.rows(sql, (listed(newest),)))
 
 
 _Chunk = tuple[Key, int, int, str]  # whose it is, its id, its position, its text

@@ -25,7 +25,7 @@ class Bounds:
     """How much of the index one search may read. Times are of 100,000 chunks."""
 
     chunks: int = 3000  # scored, at 2 µs each; the best 50 are 98 % those of scoring all
-    fetched: int = 450  # rows tried against the filters at a time, 400 being asked for
+    fetched: int = 2  # rows tried against the filters at a time, for each chunk that is asked for
     passing: int = 10_000  # chunks that may pass a filter for it to be applied first
     least: int = 100  # chunks counted of each term, however many terms there are
     common: int = 12  # common terms that take part in scoring, the rarest of them
@@ -239,8 +239,9 @@ def _best(store: Store, scores: Mapping[int, float], filters: Filters, limit: in
     """
     order = sorted(scores, key=lambda chunk_id: -scores[chunk_id])
     passed: list[tuple[float, str, str, int, int]] = []
-    for start in range(0, len(order), BOUNDS.fetched):
-        part = order[start : start + BOUNDS.fetched]
+    step = BOUNDS.fetched * limit
+    for start in range(0, len(order), step):
+        part = order[start : start + step]
         rows = store.rows(sql, {**params, "wanted": listed(part)})
         passed += [(-scores[id_], owner, owner_id, position, id_) for owner, owner_id, id_, position in rows]
         passed.sort()

@@ -231,3 +231,30 @@ def test_a_failed_transaction_leaves_the_index_in_step(filled: Filled) -> None:
         filled.say("tea two")
         raise ZeroDivisionError
     assert filled.found("tea") == {stays.id}
+
+
+def test_a_window_of_time_adds_what_is_in_it_whatever_it_says(filled: Filled) -> None:
+    inside = filled.say("Lost my keys.", now="2026-03-10T12:00:00Z")
+    filled.say("Lost my hat.", now="2026-05-10T12:00:00Z")
+    march = [("2026-03-01T00:00:00Z", "2026-03-31T23:59:59Z")]
+    ask = {"query": words.query(["unheard"]), "filters": ANY, "limit": 5, "now": NOW, "windows": march}
+    for vector in (None, EMBEDDER.embed(["zebra"])[0]):
+        found = search.gather(filled.store, vector=vector, **ask)
+        assert inside.id in {item.id for item in found.items}
+    without = search.gather(filled.store, vector=None, **(ask | {"windows": []}))
+    assert without.items == []
+
+
+def test_a_window_stays_within_the_filters(filled: Filled) -> None:
+    filled.say("Lost my keys.", now="2026-03-10T12:00:00Z")
+    later = filled.say("Found my keys.", now="2026-03-20T12:00:00Z")
+    found = search.gather(
+        filled.store,
+        query=None,
+        vector=None,
+        filters=Filters(since="2026-03-15T00:00:00Z"),
+        limit=5,
+        now=NOW,
+        windows=[("2026-03-01T00:00:00Z", "2026-03-31T23:59:59Z")],
+    )
+    assert [item.id for item in found.items] == [later.id]
