@@ -6,9 +6,27 @@ import hashlib
 import math
 import re
 import struct
-from collections.abc import Generator, Sequence
+import threading
+from collections.abc import Collection, Generator, Sequence
 
-from memcli.types import Answer, Prompt, Sampling, Segment, Turn
+from memcli.store import memories, messages, queue
+from memcli.store.database import Store
+from memcli.types import (
+    Action,
+    Answer,
+    Change,
+    Formed,
+    Kind,
+    Memory,
+    Message,
+    Prompt,
+    Sampling,
+    Segment,
+    Source,
+    Stopped,
+    Trust,
+    Turn,
+)
 
 
 class HashingEmbedder:
@@ -117,3 +135,52 @@ class ScriptedModel:
 
     def stop(self) -> None:
         self._stopped = True
+
+
+class ScriptedFormer:
+    """Keeps each message as one memory, after a while in which it can be stopped. What asks is not kept."""
+
+    def __init__(self, store: Store, *, seconds: float = 0.0) -> None:
+        self.worker = queue.worker_name()
+        self.path = "script"
+        self.thinking = threading.Event()  # a step has begun
+        self.closed = False
+        self._store = store
+        self._seconds = seconds
+        self._stopped = threading.Event()
+
+    def form(self, message: Message) -> Formed:
+        self.thinking.set()
+        if self._stopped.wait(self._seconds):
+            raise Stopped
+        with self._store.atomic():
+            queue.settle(self._store, message.id, self.worker)
+            return Formed(message.id, self._keep(messages.get(self._store, message.id)))
+
+    def _keep(self, message: Message) -> tuple[Change, ...]:
+        if message.content.endswith("?"):
+            return ()
+        source = Source(message.id, 0, len(message.content))
+        kept = memories.add(
+            self._store,
+            kind=Kind.SEMANTIC,
+            text=message.content,
+            trust=Trust.USER,
+            now=message.created_at,
+            sources=[source],
+            formed_by="script",
+        )
+        return (Change(Action.ADDED, kept),)
+
+    def reconcile(self, memory: Memory, waiting: Collection[str]) -> tuple[Change, ...]:
+        self._store.run("UPDATE memories SET reconciled = 1 WHERE id = ?", (memory.id,))
+        return ()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def resume(self) -> None:
+        self._stopped.clear()
+
+    def close(self) -> None:
+        self.closed = True

@@ -64,7 +64,7 @@ def _memories(store: Store, measured: Mapping[Key, Measured]) -> dict[Key, Candi
         FROM memories WHERE id IN (SELECT value FROM json_each(?))
     """
     wanted = _ids(measured, Owner.MEMORY)
-    refs, threads = _sources(store, wanted)
+    refs, threads, said_in = _sources(store, wanted)
     tags = tags_of(store, [id_ for owner, id_ in measured if owner is Owner.MEMORY])
     items = {}
     for id_, kind, text, created_at, trust, valid_from, valid_to, retired_at, superseded_by in store.rows(
@@ -88,23 +88,32 @@ def _memories(store: Store, measured: Mapping[Key, Measured]) -> dict[Key, Candi
             superseded_by=superseded_by,
             tags=tags.get(id_, ()),
             refs=refs.get(id_, ()),
+            said_in=said_in.get(id_, ()),
         )
     return items
 
 
-def _sources(store: Store, wanted: str) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
-    """Return for each memory the messages it came from, as they are referred to, and the first one's thread."""
+_Refs = dict[str, tuple[str, ...]]
+
+
+def _sources(store: Store, wanted: str) -> tuple[_Refs, dict[str, str], _Refs]:
+    """Return for each memory the messages it came from, as they are referred to, the first one's thread, and those of
+    them that have its text word for word, by id.
+    """
     sql = """
-        SELECT DISTINCT s.memory_id, coalesce(m.external_id, m.id), m.thread_id, m.seq
-        FROM memory_sources AS s JOIN messages AS m ON m.id = s.message_id
+        SELECT DISTINCT s.memory_id, coalesce(m.external_id, m.id), m.thread_id, m.id, instr(m.content, k.text), m.seq
+        FROM memory_sources AS s JOIN messages AS m ON m.id = s.message_id JOIN memories AS k ON k.id = s.memory_id
         WHERE s.memory_id IN (SELECT value FROM json_each(?)) ORDER BY s.memory_id, m.seq
     """
-    refs: dict[str, tuple[str, ...]] = {}
+    refs: _Refs = {}
     threads: dict[str, str] = {}
-    for memory_id, ref, thread_id, _ in store.rows(sql, (wanted,)):
+    said_in: _Refs = {}
+    for memory_id, ref, thread_id, message_id, verbatim, _ in store.rows(sql, (wanted,)):
         refs[memory_id] = (*refs.get(memory_id, ()), ref)
         threads.setdefault(memory_id, thread_id)
-    return refs, threads
+        if verbatim:
+            said_in[memory_id] = (*said_in.get(memory_id, ()), message_id)
+    return refs, threads, said_in
 
 
 def _ids(measured: Mapping[Key, Measured], owner: Owner) -> str:

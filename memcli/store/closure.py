@@ -18,16 +18,25 @@ _FROZEN_CORE = """
     SELECT segment.value ->> 1, segment.value ->> 2 FROM threads, json_each(threads.prefix) AS segment
     WHERE threads.prefix IS NOT NULL AND segment.value ->> 1 LIKE 'core:%'
 """
+# A block goes with what it said before, whichever of the two is named.
+_CORE_TEXTS = (
+    "SELECT label, text, author FROM core_blocks"
+    " UNION ALL SELECT label, text, author FROM core_versions WHERE text IS NOT NULL"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """What goes, by id (core blocks by label), and which memories stay with their provenance cut."""
+    """What goes, by id (core blocks by label), and which memories stay with their provenance cut.
+
+    Of the blocks in `portraits` only what consolidate made of them goes: it quotes a memory that does.
+    """
 
     messages: tuple[str, ...] = ()
     memories: tuple[str, ...] = ()
     threads: tuple[str, ...] = ()
     core: tuple[str, ...] = ()
+    portraits: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
 
     @property
@@ -38,7 +47,7 @@ class Closure:
 def closure_of(store: Store, ids_: Iterable[str], *, cascade: bool = False) -> Closure:
     """Return what goes with these items, each given by its id or a prefix. Raises NothingFound, AmbiguousId."""
     found = [ids.resolve(store, id_) for id_ in ids_]
-    memories = _versions(store, {id_ for owner, id_ in found if owner is Owner.MEMORY})
+    memories = versions(store, {id_ for owner, id_ in found if owner is Owner.MEMORY})
     messages = {id_ for owner, id_ in found if owner is Owner.MESSAGE}
     return _closure(store, messages, memories, cascade=cascade)
 
@@ -63,8 +72,8 @@ def closure_matching(store: Store, text: str, *, cascade: bool = False) -> Closu
     return _closure(
         store,
         holders("SELECT id, content FROM messages"),
-        _versions(store, holders("SELECT id, text FROM memories")),
-        core=holders("SELECT label, text FROM core_blocks") | {origin.removeprefix("core:") for origin in told},
+        versions(store, holders("SELECT id, text FROM memories")),
+        core=holders(f"SELECT label, text FROM ({_CORE_TEXTS})") | {origin.removeprefix("core:") for origin in told},
         cascade=cascade,
     )
 
@@ -72,7 +81,8 @@ def closure_matching(store: Store, text: str, *, cascade: bool = False) -> Closu
 def closure_before(store: Store, when: str, *, cascade: bool = False) -> Closure:
     """Return what goes with everything from before `when`: messages, memories, threads that end up empty.
 
-    Later versions of an old memory stay, and so does core memory: it is in force until it is changed.
+    Later versions of an old memory stay, and so does core memory: it is in force until it is changed. Of a block that
+    was cleared before `when`, what it said goes.
     """
     messages = _ids(store, "SELECT id FROM messages WHERE created_at < ?", when)
     memories = _ids(store, "SELECT id FROM memories WHERE created_at < ?", when)
@@ -82,7 +92,13 @@ def closure_before(store: Store, when: str, *, cascade: bool = False) -> Closure
         " AND NOT EXISTS (SELECT 1 FROM messages WHERE thread_id = t.id AND created_at >= ?1)",
         when,
     )
-    return _closure(store, messages, memories, threads=threads, cascade=cascade)
+    core = _ids(
+        store,
+        "SELECT v.label FROM core_versions AS v JOIN operations AS o ON o.id = v.operation"
+        " WHERE v.label NOT IN (SELECT label FROM core_blocks) GROUP BY v.label HAVING max(o.at) < ?",
+        when,
+    )
+    return _closure(store, messages, memories, threads=threads, core=core, cascade=cascade)
 
 
 def closure_all(store: Store) -> Closure:
@@ -91,7 +107,7 @@ def closure_all(store: Store) -> Closure:
         messages=_sorted(_ids(store, "SELECT id FROM messages")),
         memories=_sorted(_ids(store, "SELECT id FROM memories")),
         threads=_sorted(_ids(store, "SELECT id FROM threads")),
-        core=_sorted(_ids(store, "SELECT label FROM core_blocks")),
+        core=_sorted(_ids(store, "SELECT label FROM core_blocks UNION SELECT label FROM core_versions")),
     )
 
 
@@ -107,15 +123,30 @@ def _closure(
     """Complete the `named` messages and the `memories` (their versions included) with what belongs to them."""
     messages = named | _sources(store, memories)
     if cascade:
-        memories = memories | _versions(store, _derived(store, messages))
+        memories = memories | versions(store, _derived(store, messages))
         kept: set[str] = set()
     else:
         memories = memories | _derived_only(store, named)
-        kept = (_derived(store, messages) | _versions(store, memories)) - memories
-    return Closure(_sorted(messages), _sorted(memories), _sorted(threads), _sorted(core), _sorted(kept))
+        kept = (_derived(store, messages) | versions(store, memories)) - memories
+    return Closure(
+        messages=_sorted(messages),
+        memories=_sorted(memories),
+        threads=_sorted(threads),
+        core=_sorted(core),
+        portraits=_sorted(portraits(store, memories)),
+        kept=_sorted(kept),
+    )
 
 
-def _versions(store: Store, memories: Iterable[str]) -> set[str]:
+def portraits(store: Store, memories: Iterable[str]) -> set[str]:
+    """Return the labels of core blocks that consolidate made, now or before, and that quote any of `memories`."""
+    made = store.rows(f"SELECT label, text FROM ({_CORE_TEXTS}) WHERE author = 'consolidate'")
+    texts = store.rows("SELECT text FROM memories WHERE id IN (SELECT value FROM json_each(?))", (listed(memories),))
+    quotes = {" ".join(text.split()) for (text,) in texts if made}  # as they stand in a block
+    return {label for label, text in made if any(quote in text for quote in quotes)}
+
+
+def versions(store: Store, memories: Iterable[str]) -> set[str]:
     """Return `memories` with all that they superseded, or that superseded them, at any remove."""
     sql = """
         WITH RECURSIVE version (id) AS (

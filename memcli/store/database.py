@@ -30,6 +30,7 @@ from memcli.store.faults import Translated
 APPLICATION_ID = int.from_bytes(b"mcli", "big")
 _MAGIC = b"SQLite format 3\x00"
 _HEADER = 100  # bytes; https://sqlite.org/fileformat.html#the_database_header
+_JOURNAL = slice(18, 20)  # of it: 1 for a rollback journal, 2 for a write-ahead log
 _NOW = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')"
 
 # fullfsync makes "written" true on macOS; secure_delete overwrites what is deleted; temp tables never reach a disk;
@@ -100,6 +101,18 @@ class Store:
     def close(self) -> None:
         with self._translated:
             self.db.close()
+
+    def copy(self) -> Store:
+        """Return a copy in memory: whatever is done to it never reaches the disk."""
+        with self._translated:
+            data = bytearray(self.db.serialize("main"))
+            data[_JOURNAL] = b"\x01\x01"  # a database in memory has no write-ahead log
+            db = apsw.Connection(":memory:")
+            db.deserialize("main", bytes(data))
+            _load_vectors(db)
+        made = Store(self.path, db, self.busy_ms)
+        made.run(_EVERY_CONNECTION)
+        return made
 
     def __enter__(self) -> Store:
         return self

@@ -11,7 +11,10 @@ from memcli.store import ids
 from memcli.store.database import Row, Store, listed
 from memcli.types import Kind, Memory, Source, Trust
 
-_COLUMNS = "id, kind, text, trust, created_at, retired_at, superseded_by, valid_from, valid_to, expires_at"
+_COLUMNS = (
+    "id, kind, text, trust, created_at, retired_at, superseded_by, valid_from, valid_to, expires_at"
+    ", formed_by, strength, confirmed_at"
+)
 
 
 def add(
@@ -27,23 +30,46 @@ def add(
     expires_at: str | None = None,
     sources: Sequence[Source] = (),
     id: str | None = None,  # noqa: A002
+    formed_by: str | None = None,
+    reconciled: bool = True,
+    strength: int = 1,
 ) -> Memory:
-    """Store a memory and return it as it was read back. Raises NothingFound where a source has been forgotten."""
+    """Store a memory and return it as it was read back. Raises NothingFound where a source has been forgotten.
+
+    `reconciled` is False for what is still to be compared with the other memories.
+    """
     made = id or ids.new_id()
     with store.atomic():
         store.run(
-            f"INSERT INTO memories ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, NULL, NULL, ?, ?, ?)",
-            (made, kind, text, trust, now, valid_from, valid_to, expires_at),
+            "INSERT INTO memories (id, kind, text, trust, created_at, valid_from, valid_to, expires_at, formed_by,"
+            " strength, reconciled) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (made, kind, text, trust, now, valid_from, valid_to, expires_at, formed_by, strength, int(reconciled)),
         )
         store.run_many("INSERT INTO memory_tags VALUES (?, ?)", [(made, tag) for tag in sorted(set(tags))])
-        try:
-            store.run_many(
-                "INSERT INTO memory_sources VALUES (?, ?, ?, ?)",
-                [(made, source.message_id, source.start, source.end) for source in dict.fromkeys(sources)],
-            )
-        except apsw.ConstraintError:
-            raise NothingFound("the message that this memory comes from has been forgotten") from None
+        add_sources(store, made, sources)
         return get(store, made)
+
+
+def add_sources(store: Store, id: str, sources: Iterable[Source]) -> None:  # noqa: A002
+    """Note what else a memory rests on. Raises NothingFound where a source has been forgotten."""
+    try:
+        store.run_many(
+            "INSERT INTO memory_sources VALUES (?, ?, ?, ?)",
+            [(id, source.message_id, source.start, source.end) for source in dict.fromkeys(sources)],
+        )
+    except apsw.ConstraintError:
+        raise NothingFound("the message that this memory comes from has been forgotten") from None
+
+
+def delete(store: Store, id: str) -> bool:  # noqa: A002
+    """Delete a memory, and where threads quote it; False where there is none.
+
+    Its bytes may stay in the file, unlike after `purge.forget`. What quotes it would be out of a forgetting's reach.
+    """
+    with store.atomic():
+        store.run("DELETE FROM recalled WHERE item_id = ?", (id,))
+        store.run("UPDATE threads SET prefix = NULL WHERE instr(prefix, ?)", (listed([id])[1:-1],))
+        return bool(store.rows("DELETE FROM memories WHERE id = ? RETURNING id", (id,)))
 
 
 def get(store: Store, id: str) -> Memory:  # noqa: A002
@@ -52,6 +78,37 @@ def get(store: Store, id: str) -> Memory:  # noqa: A002
     if row is None:
         raise NothingFound(f"there is no memory {id!r}", "they are listed by: memcli list")
     return _memories(store, [row])[0]
+
+
+def some(store: Store, memory_ids: Iterable[str]) -> list[Memory]:
+    """Return those of the memories that there are, in the order of their ids' first mention."""
+    place = {id_: at for at, id_ in reversed(list(enumerate(memory_ids)))}
+    rows = store.rows(f"SELECT {_COLUMNS} FROM memories WHERE id IN (SELECT value FROM json_each(?))", (listed(place),))
+    return sorted(_memories(store, rows), key=lambda memory: place[memory.id])
+
+
+def of_thread(store: Store, thread_id: str, newest: int) -> list[str]:
+    """Return the ids of the current memories that came last from messages of this thread."""
+    sql = """
+        SELECT DISTINCT k.id FROM messages AS m JOIN memory_sources AS s ON s.message_id = m.id
+        JOIN memories AS k ON k.id = s.memory_id WHERE m.thread_id = ? AND k.retired_at IS NULL
+        ORDER BY k.created_at DESC, k.id LIMIT ?
+    """
+    return [id_ for (id_,) in store.rows(sql, (thread_id, newest))]
+
+
+def before(store: Store, memory_ids: Iterable[str]) -> dict[str, list[Memory]]:
+    """Return for each of these memories those that it superseded, at any remove; memories without any are left out."""
+    sql = """
+        WITH RECURSIVE version (last, id) AS (
+            SELECT value, value FROM json_each(?)
+            UNION SELECT version.last, m.id FROM version JOIN memories AS m ON m.superseded_by = version.id
+        ) SELECT last, id FROM version WHERE id != last
+    """
+    found: dict[str, list[str]] = {}
+    for last, id_ in store.rows(sql, (listed(memory_ids),)):
+        found.setdefault(last, []).append(id_)
+    return {last: some(store, ids_) for last, ids_ in found.items()}
 
 
 def find_exact(store: Store, text: str, *, now: str | None = None) -> Memory | None:
@@ -95,6 +152,21 @@ def current(
     return _memories(store, rows)
 
 
+def unreconciled(store: Store, *, now: str) -> list[Memory]:
+    """Return what the user asked to keep and has not been compared with the others yet, oldest first."""
+    rows = store.rows(
+        f"SELECT {_COLUMNS} FROM memories WHERE reconciled = 0 AND retired_at IS NULL AND trust = 'user'"
+        " AND (expires_at IS NULL OR expires_at > ?) ORDER BY created_at, rowid",
+        (now,),
+    )
+    return _memories(store, rows)
+
+
+def waits(store: Store, id: str) -> bool:  # noqa: A002
+    """Tell whether this is a current memory that has not been compared with the others yet."""
+    return store.one("SELECT 1 FROM memories WHERE id = ? AND reconciled = 0 AND retired_at IS NULL", (id,)) is not None
+
+
 def count(store: Store) -> int:
     """Return how many memories there are that are not retired."""
     return int(store.value("SELECT count(*) FROM memories WHERE retired_at IS NULL"))
@@ -113,9 +185,9 @@ def tags_of(store: Store, memory_ids: Iterable[str]) -> dict[str, tuple[str, ...
 
 
 def _memories(store: Store, rows: Sequence[Row]) -> list[Memory]:
-    """Make records of `rows`, with two further queries however many they are."""
+    """Make records of `rows`, with three further queries however many they are."""
     found = [row[0] for row in rows]
-    tags, sources = tags_of(store, found), _sources_of(store, found)
+    tags, sources, conflicts = tags_of(store, found), _sources_of(store, found), _conflicts_of(store, found)
     return [
         Memory(
             id=row[0],
@@ -130,6 +202,10 @@ def _memories(store: Store, rows: Sequence[Row]) -> list[Memory]:
             expires_at=row[9],
             tags=tags.get(row[0], ()),
             sources=sources.get(row[0], ()),
+            formed_by=row[10],
+            strength=row[11],
+            confirmed_at=row[12],
+            conflicts=conflicts.get(row[0], ()),
         )
         for row in rows
     ]
@@ -145,3 +221,20 @@ def _sources_of(store: Store, memory_ids: Iterable[str]) -> dict[str, tuple[Sour
     for memory_id, *span in store.rows(sql, (listed(memory_ids),)):
         sources[memory_id] = (*sources.get(memory_id, ()), Source(*span))
     return sources
+
+
+def _conflicts_of(store: Store, memory_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return what each memory contradicts. With a retired one there is nothing left to decide."""
+    sql = """
+        WITH pair (id, other) AS (
+            SELECT memory_id, other_id FROM memory_conflicts UNION ALL SELECT other_id, memory_id FROM memory_conflicts
+        )
+        SELECT pair.id, pair.other
+        FROM pair JOIN memories AS m ON m.id = pair.id JOIN memories AS o ON o.id = pair.other
+        WHERE pair.id IN (SELECT value FROM json_each(?)) AND m.retired_at IS NULL AND o.retired_at IS NULL
+        ORDER BY pair.id, pair.other
+    """
+    conflicts: dict[str, tuple[str, ...]] = {}
+    for memory_id, other in store.rows(sql, (listed(memory_ids),)):
+        conflicts[memory_id] = (*conflicts.get(memory_id, ()), other)
+    return conflicts

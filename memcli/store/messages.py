@@ -1,4 +1,4 @@
-"""Messages, the recall store: every turn's text as it was said, the notes that stood before it, the formation queue.
+"""Messages, the recall store: every turn's text as it was said, and the notes that stood before it.
 
 Invariant: nothing is written for a message, an item or a thread that has been forgotten meanwhile.
 """
@@ -156,19 +156,6 @@ def around(store: Store, seqs: Iterable[int], *, reach: int) -> dict[int, list[l
     rows = store.rows(sql, {"seqs": listed(seqs), "reach": reach})
     sides = ((seq, json.loads(before), json.loads(after)) for seq, before, after in rows)
     return {seq: [[*before[i : i + 1], *after[i : i + 1]] for i in range(reach)] for seq, before, after in sides}
-
-
-def enqueue(store: Store, message_id: str, now: str) -> None:
-    """Let the message wait for formation; once is enough, and a forgotten one does not wait."""
-    store.run(
-        "INSERT OR IGNORE INTO formation_queue (message_id, queued_at) SELECT id, ? FROM messages WHERE id = ?",
-        (now, message_id),
-    )
-
-
-def waiting(store: Store) -> int:
-    """Return how many messages wait for formation."""
-    return int(store.value("SELECT count(*) FROM formation_queue"))
 
 
 def _message(row: Row) -> Message:

@@ -1,6 +1,6 @@
 """The append-only log of what was done, by whom, to which items.
 
-Invariant: it holds ids, counts and names of settings, never a stored text; forgetting would have to chase that.
+Invariant: it holds ids, counts, dates and names of settings, never a stored text; forgetting would have to chase that.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from memcli.store.database import Store, listed
+from memcli.store.database import Row, Store, listed
+
+_COLUMNS = "id, at, action, actor, items, detail, undone_at"
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One line of the log."""
+    """One line of the log. Its `changes` are what can be taken back, where there are any: see `journal`."""
 
     id: int
     at: str
@@ -23,6 +25,11 @@ class Operation:
     actor: str
     items: tuple[str, ...]
     detail: dict[str, Any] = field(default_factory=dict)
+    undone_at: str | None = None
+
+    @property
+    def changes(self) -> list[dict[str, Any]]:
+        return list(self.detail.get("changes", ()))
 
 
 def record(
@@ -35,13 +42,32 @@ def record(
 
 def recent(store: Store, n: int) -> list[Operation]:
     """Return the last `n` operations, the last one first."""
-    rows = store.rows("SELECT id, at, action, actor, items, detail FROM operations ORDER BY id DESC LIMIT ?", (n,))
-    return [
-        Operation(id_, at, action, actor, tuple(json.loads(items)), json.loads(detail) if detail else {})
-        for id_, at, action, actor, items, detail in rows
-    ]
+    return [_operation(row) for row in store.rows(f"SELECT {_COLUMNS} FROM operations ORDER BY id DESC LIMIT ?", (n,))]
 
 
-def last(store: Store, action: str) -> int:
-    """Return the number of the last such operation, 0 where there was none."""
-    return int(store.value("SELECT coalesce(max(id), 0) FROM operations WHERE action = ?", (action,)))
+def undoable(store: Store, n: int) -> list[Operation]:
+    """Return the last `n` operations that can be undone and have not been, the last one first."""
+    sql = f"""
+        SELECT {_COLUMNS} FROM operations WHERE undone_at IS NULL AND detail ->> '$.changes' IS NOT NULL
+        ORDER BY id DESC LIMIT ?
+    """
+    return [_operation(row) for row in store.rows(sql, (n,))]
+
+
+def about(store: Store, item: str) -> list[Operation]:
+    """Return the operations on an item that have not been undone, in order."""
+    sql = f"SELECT {_COLUMNS} FROM operations WHERE instr(items, ?) AND undone_at IS NULL ORDER BY id"
+    return [_operation(row) for row in store.rows(sql, (json.dumps(item),))]
+
+
+def last(store: Store, *actions: str) -> int:
+    """Return the number of the last operation that was one of `actions`, 0 where there was none."""
+    return max(
+        int(store.value("SELECT coalesce(max(id), 0) FROM operations WHERE action = ?", (action,)))
+        for action in actions
+    )
+
+
+def _operation(row: Row) -> Operation:
+    id_, at, action, actor, items, detail, undone_at = row
+    return Operation(id_, at, action, actor, tuple(json.loads(items)), json.loads(detail) if detail else {}, undone_at)

@@ -7,10 +7,10 @@ is recorded holds ids, never texts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memcli.errors import StoreLocked
-from memcli.store import operations, threads, traces, words
+from memcli.store import operations, threads, traces, undoing, words
 from memcli.store.closure import (
     Closure,
     closure_all,
@@ -18,6 +18,7 @@ from memcli.store.closure import (
     closure_matching,
     closure_of,
     closure_of_thread,
+    portraits,
 )
 from memcli.store.database import Store, listed
 
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 _ACTION = "forget"
+_MADE = "author = 'consolidate'"  # of a core block: nobody wrote it by hand
 _MARK = "unclean"  # in meta, while deleted bytes may still be in the files
 
 _COUNTS = {
@@ -45,8 +47,10 @@ _COUNTS = {
         "memories",
         "memory_tags",
         "memory_sources",
+        "memory_conflicts",
         "threads",
         "core_blocks",
+        "core_versions",
         "recalled",
         "formation_queue",
         "chunks",
@@ -89,11 +93,11 @@ def forget(store: Store, closure: Closure, now: str, *, actor: str = "user") -> 
 
 
 def generation(store: Store) -> int:
-    """Return a number that changes with every forgetting.
+    """Return a number that changes with every forgetting, and every undo, which may delete memories too.
 
     Who keeps stored texts outside the store compares it before writing any of them back.
     """
-    return operations.last(store, _ACTION)
+    return operations.last(store, _ACTION, undoing.ACTION)
 
 
 def unclean(store: Store) -> bool:
@@ -134,7 +138,8 @@ def _with_newcomers(store: Store, closure: Closure) -> Closure:
     derived = {id_ for (id_,) in store.rows(sql, (listed(messages),))}
     new = derived - set(closure.memories) - set(closure.kept)
     memories = (*closure.memories, *sorted(new))
-    return Closure(messages, memories, closure.threads, closure.core, closure.kept)
+    quoting = tuple(sorted({*closure.portraits, *portraits(store, memories)}))
+    return replace(closure, messages=messages, memories=memories, portraits=quoting)
 
 
 def _texts(store: Store, closure: Closure) -> list[str]:
@@ -144,6 +149,9 @@ def _texts(store: Store, closure: Closure) -> list[str]:
         "SELECT text FROM memories WHERE id IN": closure.memories,
         "SELECT tag FROM memory_tags WHERE memory_id IN": closure.memories,
         "SELECT text FROM core_blocks WHERE label IN": closure.core,
+        "SELECT text FROM core_versions WHERE text IS NOT NULL AND label IN": closure.core,
+        f"SELECT text FROM core_blocks WHERE {_MADE} AND label IN": closure.portraits,
+        f"SELECT text FROM core_versions WHERE {_MADE} AND label IN": closure.portraits,
         "SELECT name FROM threads WHERE name IS NOT NULL AND id IN": closure.threads,
         "SELECT line FROM recalled WHERE item_id IN": _items(closure),
     }
@@ -160,17 +168,22 @@ def _delete(store: Store, closure: Closure) -> None:
         ("DELETE FROM messages WHERE id IN", closure.messages),
         ("DELETE FROM memories WHERE id IN", closure.memories),
         ("DELETE FROM core_blocks WHERE label IN", closure.core),
+        ("DELETE FROM core_versions WHERE label IN", closure.core),
+        (f"DELETE FROM core_blocks WHERE {_MADE} AND label IN", closure.portraits),
+        (f"DELETE FROM core_versions WHERE {_MADE} AND label IN", closure.portraits),
         ("DELETE FROM threads WHERE id IN", closure.threads),
     ):
         store.run(f"{sql} (SELECT value FROM json_each(?))", (listed(gone),))
     for label in closure.core:
-        store.run("UPDATE operations SET items = replace(items, ?, ?)", (f'"core:{label}"', '"core:forgotten"'))
+        item = listed([f"core:{label}"])[1:-1]  # in the letters of JSON, as it stands in the log
+        store.run("UPDATE operations SET items = replace(items, ?, '\"core:forgotten\"')", (item,))
     threads.clear_prefixes(store)  # they hold core and procedural memory as it was
 
 
 def _items(closure: Closure) -> tuple[str, ...]:
     """Return the ids under which notes about what goes were placed."""
-    return (*closure.messages, *closure.memories, *(f"core:{label}" for label in closure.core))
+    blocks = (*closure.core, *closure.portraits)
+    return (*closure.messages, *closure.memories, *(f"core:{label}" for label in blocks))
 
 
 def _count(store: Store) -> dict[str, int]:

@@ -76,6 +76,12 @@ def get(store: Store, ref: str) -> Thread:
     return thread
 
 
+def label(store: Store, id: str) -> str:  # noqa: A002
+    """Return what people call the thread: its name, or its id where it has none."""
+    row = store.one("SELECT name FROM threads WHERE id = ?", (id,))
+    return row[0] if row and row[0] else id
+
+
 def latest(store: Store) -> Thread | None:
     """Return the thread in which something was said last."""
     row = store.one(f"{_SELECT} {_NEWEST_FIRST} LIMIT 1")

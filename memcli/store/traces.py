@@ -23,6 +23,7 @@ _KEPT_TEXTS = (
     "SELECT text FROM memories",
     "SELECT tag FROM memory_tags",
     "SELECT label || ' ' || text FROM core_blocks",
+    "SELECT label || ' ' || coalesce(text, '') FROM core_versions",
     "SELECT line || ' ' || why FROM recalled",
     "SELECT name FROM threads WHERE name IS NOT NULL",
     "SELECT prefix FROM threads WHERE prefix IS NOT NULL",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from memcli.errors import StoreDamaged
 from memcli.store import filters as limits
@@ -117,7 +117,8 @@ def search(store: Store, query: Query, filters: Filters, limit: int, *, now: str
     """Return the best `limit` chunks that hold any of the query's terms."""
     total = int(store.value("SELECT count(*) FROM chunks"))
     reach = _reach(store, query.terms)
-    passing = _passing(store, filters, now) if limits.narrow(filters) else None
+    # What is retired is scored with the rest, and not returned: it is measured for what it says of its messages.
+    passing = _passing(store, replace(filters, retired=True), now) if limits.narrow(filters) else None
     if passing is not None:
         by_term = {term: _scores_of(store, term, passing) for term in reach}
     elif sum(reach.values()) <= BOUNDS.chunks:

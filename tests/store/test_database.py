@@ -23,7 +23,7 @@ from memcli.errors import (
     StoreNewer,
     StoreUnwritable,
 )
-from memcli.store import core, health, migrations
+from memcli.store import core, health, memories, migrations
 from memcli.store.database import Store
 from tests.store.making import NOW, Filled, one_clear_line, python
 
@@ -80,6 +80,24 @@ def test_each_migration_is_recorded_and_has_a_script(store: Store) -> None:
     rows = store.rows("SELECT number, name FROM migrations ORDER BY number")
     assert rows == list(enumerate(migrations.NAMES, 1))
     assert sorted(path.stem for path in Path(migrations.__file__).parent.glob("*.sql")) == list(migrations.NAMES)
+
+
+def test_what_an_older_store_holds_was_asked_for_by_the_user(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as then:
+        then.setattr(migrations, "NEWEST", 3)
+        with Store.open(path) as store, store.atomic():
+            store.run(
+                "INSERT INTO memories (id, kind, text, trust, created_at) VALUES ('m', 'semantic', 'tea', 'user', ?)",
+                (NOW,),
+            )
+            store.run("INSERT INTO core_blocks VALUES ('user', 'likes tea', ?)", (NOW,))
+            store.run("INSERT INTO operations (at, action, actor, items) VALUES (?, 'add', 'remember', '[]')", (NOW,))
+    with Store.open(path) as store:
+        assert health.check(store) == []
+        old = memories.get(store, "m")
+        assert (old.formed_by, old.strength, old.confirmed_at, old.conflicts) == (None, 1, None, ())
+        assert [block.author for block in core.blocks(store)] == ["user"]
+        assert store.rows("SELECT undone_at FROM operations") == [(None,)]
 
 
 def test_opening_a_store_imports_neither_numpy_nor_the_standard_sqlite(path: Path) -> None:
@@ -194,7 +212,7 @@ try:
     with Store.open(Path(sys.argv[1]), busy_ms=50) as store:
         with store.atomic():
             for n in range(2000):
-                store.run("INSERT INTO core_blocks VALUES (?, ?, '')", (str(n), "x" * 1000))
+                store.run("INSERT INTO core_blocks (label, text, updated_at) VALUES (?, ?, '')", (str(n), "x" * 1000))
 except MemcliError as error:
     print(type(error).__name__, error.message, sep="|")
 """

@@ -8,14 +8,14 @@ import subprocess
 import time
 from pathlib import Path
 
-from memcli.store import health, messages, threads
+from memcli.store import health, messages, queue, threads
 from memcli.store.database import Store
 from tests.store.making import NOW, python
 
 WRITER = """
 import sys
 from pathlib import Path
-from memcli.store import messages, threads
+from memcli.store import messages, queue, threads
 from memcli.store.database import Store
 from memcli.types import Role, Trust
 now = "2026-03-01T09:30:00Z"
@@ -28,7 +28,7 @@ with Store.open(path, busy_ms=20_000) as store:
             made = messages.add(
                 store, thread_id=thread.id, role=Role.USER, content=f"{name} {n}", trust=Trust.USER, now=now
             )
-            messages.enqueue(store, made.id, now)
+            queue.enqueue(store, made.id, now)
         print(n, flush=True)
 """
 
@@ -62,7 +62,7 @@ def test_what_a_killed_process_had_committed_is_there_and_whole(path: Path) -> N
             thread = threads.get(store, "shared")
             said = {message.content for message in messages.of_thread(store, thread.id)}
             assert {f"round{round_} {line.strip()}" for line in told} <= said
-            assert messages.waiting(store) == messages.count(store)
+            assert queue.waiting(store) == messages.count(store)
             assert health.check(store) == []
 
 

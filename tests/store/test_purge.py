@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from memcli.errors import NothingFound, StoreLocked
-from memcli.store import core, health, memories, messages, operations, purge, threads, traces, vectors
+from memcli.store import core, health, memories, messages, operations, purge, queue, threads, traces, vectors
 from memcli.store.database import Store
+from memcli.store.journal import Journal
 from memcli.types import Filters, Recalled
 from tests.store.making import EMBEDDER, NOW, Filled, at
 
@@ -161,7 +162,7 @@ def test_no_byte_of_a_forgotten_item_stays(filled: Filled, path: Path) -> None:
     asked = said[-1]
     messages.set_recalled(filled.store, asked.id, [Recalled(memory.id, "semantic", f"[note] {memory.text}", 1.0)])
     threads.set_prefix(filled.store, filled.thread.id, json.dumps([memory.text]))
-    messages.enqueue(filled.store, secret.id, NOW)
+    queue.enqueue(filled.store, secret.id, NOW)
     vectors = EMBEDDER.embed([secret.content, memory.text])
     filled.store.run("PRAGMA wal_checkpoint(TRUNCATE)")
     held = everything(filled.store)
@@ -331,3 +332,62 @@ def test_vectors_stay_with_their_chunks_after_whole_blocks_of_them_went(filled: 
         (best, *_) = vectors.by_vector(filled.store, EMBEDDER.embed([message.content])[0], Filters(), 1, now=NOW)
         assert best[3] == pytest.approx(1, abs=1e-5)
     assert filled.found("number1200", limit=1) & {said[1200].id}
+
+
+def test_a_label_in_any_letters_goes_from_the_log_too(filled: Filled) -> None:
+    with filled.store.atomic():
+        journal = Journal(filled.store, action="core", actor="user", now=NOW)
+        journal.set_core("família", "Ann", "user")
+        journal.record()
+    purge.forget(filled.store, purge.closure_matching(filled.store, "ann"), NOW)
+    assert operations.recent(filled.store, 2)[1].items == ("core:forgotten",)
+
+
+# --- blocks that consolidate made ---
+
+
+def keep_block(filled: Filled, text: str, author: str = "consolidate") -> None:
+    with filled.store.atomic():
+        journal = Journal(filled.store, action="core", actor=author, now=NOW)
+        journal.set_core("user", text, author)
+        journal.record()
+
+
+def test_a_block_that_consolidate_made_goes_with_what_it_quotes(filled: Filled) -> None:
+    memory, other = filled.keep("I live in Quokka77\nby the sea"), filled.keep("I have a dog")
+    keep_block(filled, "I live in Quokka77 by the sea. I have a dog.")
+    keep_block(filled, "I have a dog. I live in Quokka77 by the sea.")
+    assert purge.closure_of(filled.store, [memory.id]).portraits == ("user",)
+    receipt = forget(filled, memory.id)
+    assert (receipt.rows["core_blocks"], receipt.rows["core_versions"], receipt.traces) == (1, 1, 0)
+    assert core.get(filled.store, "user") is None
+    assert b"Quokka77" not in everything(filled.store)
+    keep_block(filled, "I have a dog.")
+    filled.keep("I live in Oslo")
+    assert purge.closure_of(filled.store, [other.id]).portraits == ("user",)
+
+
+def test_a_block_that_does_not_quote_it_stays(filled: Filled) -> None:
+    memory = filled.keep("I live in Oslo")
+    keep_block(filled, "I have a dog.")
+    forget(filled, memory.id)
+    assert core.get(filled.store, "user") is not None
+
+
+def test_a_block_written_by_hand_stays_and_what_consolidate_had_made_of_it_goes(filled: Filled) -> None:
+    memory = filled.keep("I live in Quokka77")
+    keep_block(filled, "I live in Quokka77.")
+    keep_block(filled, "A vet.", "user")
+    assert forget(filled, memory.id).traces == 0
+    block = core.get(filled.store, "user")
+    assert block is not None
+    assert (block.text, block.author) == ("A vet.", "user")
+    assert b"Quokka77" not in everything(filled.store)
+
+
+def test_a_block_made_after_the_closure_goes_as_well(filled: Filled) -> None:
+    memory = filled.keep("I live in Quokka77")
+    closure = purge.closure_of(filled.store, [memory.id])
+    keep_block(filled, "I live in Quokka77.")
+    purge.forget(filled.store, closure, NOW)
+    assert b"Quokka77" not in everything(filled.store)

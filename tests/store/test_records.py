@@ -164,13 +164,6 @@ def test_notes_about_what_has_been_forgotten_meanwhile_are_not_written(filled: F
         messages.set_recalled(filled.store, "forgotten1", [])
 
 
-def test_a_message_waits_for_formation_once(filled: Filled) -> None:
-    message = filled.say("I moved to Rome")
-    for id_ in (message.id, message.id, "gone"):
-        messages.enqueue(filled.store, id_, NOW)
-    assert messages.waiting(filled.store) == 1
-
-
 def test_a_memory_is_read_back_as_it_was_written(filled: Filled) -> None:
     said = filled.say("I moved to Rome in March, for work")
     made = memories.add(

@@ -1,0 +1,215 @@
+"""What an operation changes, in a form that can be taken back: the journal writes, the log remembers how it was.
+
+Invariants: taking back the newest operations, newest first, gives the store that was there before them; the log holds
+ids, dates and counts, never a text. What core blocks said before stands in `core_versions`, where forgetting finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from memcli.errors import InputError, NothingFound
+from memcli.store import core, memories, operations
+from memcli.store.database import Store
+from memcli.store.operations import Operation
+from memcli.types import CoreBlock, Kind, Memory, Source, Trust
+
+Change = dict[
+    str, Any
+]  # "do": what was done, "id": to which memory, "was": columns as they were, and what more it takes
+
+
+class Journal:
+    """The changes of one operation. Make them, and `record` them, within one transaction."""
+
+    def __init__(self, store: Store, *, action: str, actor: str, now: str) -> None:
+        self._store = store
+        self._action, self._actor, self._now = action, actor, now
+        self._changes: list[Change] = []
+        self._items: dict[str, None] = {}  # in order, each once
+        self._blocks: dict[str, CoreBlock | None] = {}  # as they were before the first change
+
+    def add(
+        self,
+        *,
+        kind: Kind,
+        text: str,
+        trust: Trust,
+        tags: Sequence[str] = (),
+        valid_from: str | None = None,
+        valid_to: str | None = None,
+        expires_at: str | None = None,
+        sources: Sequence[Source] = (),
+        formed_by: str | None = None,
+        reconciled: bool = True,
+        created_at: str | None = None,
+        strength: int = 1,
+    ) -> Memory:
+        """Store a memory, created now if not said otherwise. Raises NothingFound where a source has been forgotten."""
+        made = memories.add(
+            self._store,
+            kind=kind,
+            text=text,
+            trust=trust,
+            now=created_at or self._now,
+            tags=tags,
+            valid_from=valid_from,
+            valid_to=valid_to,
+            expires_at=expires_at,
+            sources=sources,
+            formed_by=formed_by,
+            reconciled=reconciled,
+            strength=strength,
+        )
+        self._changed("add", made.id)
+        return made
+
+    def supersede(self, old: str, new: str, *, valid_to: str | None, at: str | None = None) -> None:
+        """Retire the memory `old` in favour of `new`, now, or `at` the time from which the new one was believed.
+
+        `valid_to` says until when it was true; None, that it never was or is merely said better now. Raises
+        NothingFound where there is no such current memory, InputError where it would supersede itself.
+        """
+        if old == new:
+            raise InputError(f"memory {old} cannot supersede itself")
+        row = self._store.one("SELECT valid_to FROM memories WHERE id = ? AND retired_at IS NULL", (old,))
+        if row is None:
+            raise NothingFound(f"there is no current memory {old!r}", "they are listed by: memcli list")
+        memories.get(self._store, new)
+        self._store.run(
+            "UPDATE memories SET retired_at = ?, superseded_by = ?, valid_to = coalesce(?, valid_to) WHERE id = ?",
+            (at or self._now, new, valid_to, old),
+        )
+        self._changed("supersede", old, was={"retired_at": None, "superseded_by": None, "valid_to": row[0]}, by=new)
+        self._items[new] = None
+
+    def strengthen(self, id: str, sources: Sequence[Source] = (), *, at: str | None = None) -> None:  # noqa: A002
+        """Note that the memory was said again: now, or `at` that time. Raises NothingFound for what is gone."""
+        with self._store.atomic():
+            before = memories.get(self._store, id)
+            new = [source for source in dict.fromkeys(sources) if source not in before.sources]
+            memories.add_sources(self._store, id, new)
+            self._store.run(
+                "UPDATE memories SET strength = strength + 1, confirmed_at = ? WHERE id = ?", (at or self._now, id)
+            )
+        was = {"strength": before.strength, "confirmed_at": before.confirmed_at}
+        self._changed("strengthen", id, was=was, sources=[[s.message_id, s.start, s.end] for s in new])
+
+    def conflict(self, a: str, b: str) -> None:
+        """Note that two memories contradict each other. Raises NothingFound where one of them is gone."""
+        low, high = sorted((a, b))
+        sql = "INSERT INTO memory_conflicts VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING memory_id"
+        try:
+            new = self._store.rows(sql, (low, high))
+        except apsw.ConstraintError:
+            raise NothingFound(f"there is no memory {low!r}, or no {high!r}", "'memcli list' lists them") from None
+        if new:
+            self._changed("conflict", low, other=high)
+            self._items[high] = None
+
+    def mark_reconciled(self, id: str) -> None:  # noqa: A002
+        """Note that the memory has been compared with the others."""
+        sql = "UPDATE memories SET reconciled = 1 WHERE id = ? AND reconciled = 0 RETURNING id"
+        if self._store.rows(sql, (id,)):
+            self._changed("reconciled", id, was={"reconciled": 0})
+
+    def set_core(self, label: str, text: str, author: str) -> CoreBlock:
+        """Write a core block, over an older text where there is one."""
+        self._keep_block(label)
+        return core.put(self._store, label, text, self._now, author)
+
+    def clear_core(self, label: str) -> bool:
+        """Delete a core block; False where there was none."""
+        if core.get(self._store, label) is None:
+            return False
+        self._keep_block(label)
+        return core.clear(self._store, label)
+
+    def record(self, detail: Mapping[str, Any] | None = None) -> int | None:
+        """Append the operation to the log and return its number; None where nothing was changed."""
+        if not self._changes:
+            return None
+        number = operations.record(
+            self._store,
+            action=self._action,
+            actor=self._actor,
+            items=self._items,
+            now=self._now,
+            detail={**(detail or {}), "changes": self._changes},
+        )
+        for label, block in self._blocks.items():
+            held = (block.text, block.updated_at, block.author) if block else (None, None, None)
+            self._store.run("INSERT INTO core_versions VALUES (?, ?, ?, ?, ?)", (number, label, *held))
+        return number
+
+    def _changed(self, what: str, id_: str, **more: Any) -> None:
+        self._changes.append({"do": what, "id": id_, **more})
+        self._items[id_] = None
+
+    def _keep_block(self, label: str) -> None:
+        if label not in self._blocks:
+            self._blocks[label] = core.get(self._store, label)
+            self._changes.append({"do": "core"})  # without its label, which is the user's own word
+            self._items[f"core:{label}"] = None
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """An operation that was undone, and which of its items had been forgotten meanwhile."""
+
+    operation: Operation
+    forgotten: tuple[str, ...]
+
+
+def take_back(store: Store, operation: Operation, now: str) -> TakenBack:
+    """Undo a recorded operation exactly. What has been forgotten since is left alone.
+
+    Raises InputError for an operation that has been undone already, or holds nothing to undo it with.
+    """
+    with store.atomic():
+        open_ = store.rows(
+            "UPDATE operations SET undone_at = ? WHERE id = ? AND undone_at IS NULL RETURNING id", (now, operation.id)
+        )
+        if not open_ or not operation.changes:
+            raise InputError(f"operation {operation.id} cannot be undone", "see what can be: memcli undo")
+        gone = [
+            change["id"]
+            for change in reversed(operation.changes)
+            if change["do"] != "core" and not _undo(store, change)
+        ]
+        blocks = sum(change["do"] == "core" for change in operation.changes)
+        gone += ["core:forgotten"] * (blocks - _restore_blocks(store, operation.id))
+    return TakenBack(operation, tuple(dict.fromkeys(gone)))
+
+
+def _undo(store: Store, change: Change) -> bool:
+    """Take one change of a memory back; False where the memory has been forgotten."""
+    id_ = change["id"]
+    if change["do"] == "add":
+        return memories.delete(store, id_)
+    if change["do"] == "conflict":
+        sql = "DELETE FROM memory_conflicts WHERE memory_id = ? AND other_id = ? RETURNING memory_id"
+        return bool(store.rows(sql, (id_, change["other"])))
+    for source in change.get("sources", ()):
+        store.run(
+            'DELETE FROM memory_sources WHERE memory_id = ? AND message_id = ? AND start = ? AND "end" = ?',
+            (id_, *source),
+        )
+    columns = ", ".join(f"{column} = ?" for column in change["was"])
+    return bool(store.rows(f"UPDATE memories SET {columns} WHERE id = ? RETURNING id", (*change["was"].values(), id_)))
+
+
+def _restore_blocks(store: Store, operation: int) -> int:
+    """Give core blocks the text that they had before an operation, and return of how many it is still known."""
+    sql = "DELETE FROM core_versions WHERE operation = ? RETURNING label, text, updated_at, author"
+    versions = store.rows(sql, (operation,))
+    for label, text, updated_at, author in versions:
+        if text is None:
+            core.clear(store, label)
+        else:
+            core.put(store, label, text, updated_at, author)
+    return len(versions)

@@ -1,0 +1,91 @@
+"""Where a memory comes from and what became of it: its messages, its earlier and later versions, who changed it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from memcli.store import closure, memories, messages, operations, threads
+from memcli.store.database import Store
+from memcli.store.operations import Operation
+from memcli.types import Kind, Memory, Message
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message that a memory rests on, with the characters of it, and its thread's name (or id)."""
+
+    message: Message
+    spans: tuple[tuple[int, int], ...]
+    thread: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One form of a memory, with the operations that made it and retired it, as far as the log knows them."""
+
+    memory: Memory
+    made: Operation | None
+    retired: Operation | None
+
+
+def said(store: Store, memory: Memory) -> list[Said]:
+    """Return the messages that a memory rests on, in the order in which they came."""
+    found = []
+    for message_id in dict.fromkeys(source.message_id for source in memory.sources):
+        message = messages.get(store, message_id)
+        spans = tuple((source.start, source.end) for source in memory.sources if source.message_id == message_id)
+        found.append(Said(message, spans, threads.label(store, message.thread_id)))
+    return found
+
+
+def origins(store: Store, among: Iterable[Memory]) -> dict[str, str]:
+    """Return in a few words where each standing instruction comes from."""
+    rules = [memory for memory in among if memory.kind is Kind.PROCEDURAL]
+    return {rule.id: _origin(said(store, rule)) for rule in rules}
+
+
+def _origin(heard: Sequence[Said]) -> str:
+    return f"said on {heard[-1].message.created_at[:10]} in {heard[-1].thread}" if heard else "remembered"
+
+
+def superseded(store: Store, id: str) -> list[Memory]:  # noqa: A002
+    """Return what the memory took the place of, oldest first."""
+    rows = store.rows("SELECT id FROM memories WHERE superseded_by = ? ORDER BY created_at, id", (id,))
+    return [memories.get(store, old) for (old,) in rows]
+
+
+def successor(store: Store, memory: Memory) -> Memory | None:
+    """Return the last of those that took a memory's place, one after the other."""
+    seen, last = {memory.id}, None
+    while memory.superseded_by and memory.superseded_by not in seen:
+        seen.add(memory.superseded_by)
+        memory = last = memories.get(store, memory.superseded_by)
+    return last
+
+
+def versions(store: Store, id: str) -> list[Version]:  # noqa: A002
+    """Return all versions of a memory, this one included, oldest first."""
+    found = {id_: memories.get(store, id_) for id_ in closure.versions(store, [id])}
+    return [_version(store, memory) for memory in sorted(found.values(), key=lambda m: _place(found, m))]
+
+
+def _place(found: dict[str, Memory], memory: Memory) -> tuple[int, str, str]:
+    """Return what sorts a memory before its successors, however old an import says that they are."""
+    steps, at, seen = 0, memory, {memory.id}
+    while at.superseded_by in found and at.superseded_by not in seen:
+        at = found[at.superseded_by]
+        seen.add(at.id)
+        steps -= 1
+    return steps, memory.created_at, memory.id
+
+
+def _version(store: Store, memory: Memory) -> Version:
+    made = retired = None
+    for operation in operations.about(store, memory.id):
+        done = {change["do"] for change in operation.changes if change.get("id") == memory.id}
+        if "add" in done or (operation.action == "add" and not operation.changes):
+            made = operation
+        if "supersede" in done:
+            retired = operation
+    return Version(memory, made, retired)
