@@ -124,6 +124,12 @@ def test_words_around_a_time_open_join_and_move_it(text: str, window: str) -> No
         ("le 3 février", "2026-02-03..2026-02-03"),
         ("el 7 de mayo de 2023", "2023-05-07..2023-05-07"),
         ("em março", "2026-03-01..2026-03-31"),
+        ("il 3 giugno 2024", "2024-06-03..2024-06-03"),
+        ("qu'ai-je fait le 2 mai ?", "2026-05-02..2026-05-02"),
+        ("a maggio", "2026-05-01..2026-05-31"),
+        ("in maart", "2026-03-01..2026-03-31"),
+        ("3 maja 2024", "2024-05-03..2024-05-03"),
+        ("19 сентября", "2026-09-19..2026-09-19"),
         ("was habe ich gestern gesagt?", "2026-11-20..2026-11-20"),
         ("7.5.2023", "2023-05-07..2023-05-07"),
         ("2023年5月7日に何をした", "2023-05-07..2023-05-07"),
@@ -141,7 +147,8 @@ def test_dates_of_other_languages_are_read_where_their_form_is_sure(text: str, w
     |a letter to May|a second thought|in the sun|in 5 minutes|Room 2021|in Room 2021|my iPhone 15|version 2.3.1|$2000
     |in 2000 words|after 2000 people came|a 2020 vision|call 2021-5555|5/12/2023|on Mondays|every Monday morning
     |the last week of school|in the fall of Rome|springs and falls|the 20s|31 June|2023-13-40
-    |two weeks of rain|18 years old|the Christmas party|back to back|the last chapter|last but not least|may"""
+    |two weeks of rain|marca 10|Maja 7|of them 7 may come|18 years old|the Christmas party
+    |back to back|the last chapter|last but not least|may"""
     .replace("\n", "").split("|"),
 )  # fmt: skip
 def test_ordinary_words_and_numbers_are_no_times(text: str) -> None:

@@ -57,10 +57,15 @@ _HINTS = frozenset(
     day days week weeks weekend weekends fortnight month months quarter year years decade decades
     monday tuesday wednesday thursday friday saturday sunday spring summer autumn fall winter
     christmas halloween valentine thanksgiving easter
-    january jan januar janvier enero janeiro february feb februar février febrero fevereiro march mar märz mars marzo
-    março april apr avril abril may mai mayo maio june jun juni juin junio junho july jul juli juillet julio julho
-    august aug août agosto september sep sept septembre septiembre setembro october oct oktober octobre octubre outubro
-    november nov novembre noviembre novembro december dec dezember décembre diciembre dezembro
+    january jan januar janvier enero janeiro gennaio januari stycznia января січня ocak february feb februar février
+    febrero fevereiro febbraio februari lutego февраля лютого şubat march mar märz mars marzo março maart marca
+    марта березня mart april apr avril abril aprile kwietnia апреля квітня nisan may mai mayo maio maggio mei maj
+    maja мая травня mayıs june jun juni juin junio junho giugno czerwca июня червня haziran july jul juli juillet
+    julio julho luglio lipca июля липня temmuz august aug août agosto augustus augusti sierpnia августа серпня
+    ağustos september sep sept septembre septiembre setembro settembre września сентября вересня eylül october oct
+    oktober octobre octubre outubro ottobre października октября жовтня ekim november nov novembre noviembre
+    novembro listopada ноября листопада kasım december dec dezember décembre diciembre dezembro dicembre grudnia
+    декабря грудня aralık
     vorgestern anteayer anteontem gestern ayer ontem ieri""".split()
 )
 _AHEAD = re.compile(

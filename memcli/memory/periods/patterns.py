@@ -34,7 +34,9 @@ class Found:
 
 
 _ENGLISH = "january february march april may june july august september october november december".split()
-_DOUBTFUL = frozenset({"may", "march", "mar", "mars", "mai"})  # words or names besides; lower-case ones need a sign
+# Months that are words or names besides: lower-case ones need a sign; for most a day before them is one, as in "2 mai".
+_DOUBTFUL = frozenset({"may", "march", "mar", "mars", "mai", "mart", "mei", "maj", "maja", "marca"})
+_DOUBTFUL_BEHIND = frozenset({"may", "march", "mar", "mart"})
 # In all patterns below a space stands for one to three white-space characters and " ?" for none to three, and the
 # text is in lower case. An empty group "at" marks where the time itself begins, behind the word that makes it one.
 _MONTH = f"(?P<month>{'|'.join(sorted(MONTHS, key=len, reverse=True))})"
@@ -109,6 +111,12 @@ _DATES = (
     _rule(phrases.named, rf"\b{_MONTH}[.]?,? (?:of |de )?{_YEAR}", MONTHS),
     _rule(phrases.named, rf"\b(?:{_STRONG}|{_WEAK})[\s-](?:the )?(?P<at>){_BARE}\b(?!')", MONTHS),
     _rule(phrases.named, rf"\b(?:im|en|em|seit|depuis|desde) (?P<at>){_MONTH}\b", MONTHS),
+    _rule(
+        phrases.named,
+        r"\b(?:in|a|ad|i|sinds|sedan|da) (?P<at>)(?P<month>gennaio|febbraio|marzo|aprile|maggio|giugno|luglio|settembre"
+        r"|ottobre|dicembre|januari|februari|maart|mei|maj|augustus|augusti|oktober)\b",
+        MONTHS,
+    ),
     _rule(
         phrases.figures,
         r"(?<![\w.-])(?P<year>(?:19|20)[0-9]{2})(?P<mark>[-/])(?P<month>0[1-9]|1[0-2])(?:(?P=mark)(?P<day>[0-3][0-9]))?"
@@ -198,6 +206,7 @@ _YEARS = (
         [_DECADE_SIGN],
     ),
 )
+CALENDAR = (*_DATES, *_YEARS)  # what names a date, a month or a year by itself
 _RULES = (*_DATES, *_RELATIVE, *_RECURRING, *_YEARS)
 
 _WORD = re.compile(r"\w+")
@@ -211,11 +220,11 @@ def folded(text: str) -> str:
     return text.replace("İ", "I").replace("’", "'").lower()
 
 
-def find(text: str, clock: Clock) -> list[Found]:
+def find(text: str, clock: Clock, rules: Iterable[_Rule] = _RULES) -> list[Found]:
     """Return the times that `text` names, in its order and without overlaps; of two at one place the longer."""
     low = folded(text)
     words = {*_WORD.findall(low), *(sign for sign, pattern in _SIGNS.items() if pattern.search(low))}
-    found = [one for rule in _RULES for one in _apply(rule, text, low, words, clock)]
+    found = [one for rule in rules for one in _apply(rule, text, low, words, clock)]
     found.sort(key=lambda one: (one.start, -one.end))
     apart: list[Found] = []
     for one in found:
@@ -247,6 +256,8 @@ def _apply(rule: _Rule, text: str, low: str, words: set[str], clock: Clock) -> I
 def _is_month(groups: Groups, text: str, low: str, match: re.Match[str]) -> bool:
     """Tell whether a word such as "may" is the month here: by a capital, a year, "7th", or a word such as "on"."""
     if groups.get("month") not in _DOUBTFUL or groups.keys() & {"year", "th", "at"}:
+        return True
+    if "day" in groups and match.start("day") < match.start("month") and groups["month"] not in _DOUBTFUL_BEHIND:
         return True
     if _LEADING.search(low, max(match.start() - _LOOK_BACK, 0), match.start()):
         return True

@@ -33,12 +33,20 @@ class Clock:
 Groups = Mapping[str, str]
 Read = Callable[[Groups, Clock], Stretch | None]
 
-# English in full and in short; German, French, Spanish and Portuguese in full.
-_MONTH_NAMES = """january jan januar janvier enero janeiro|february feb februar février febrero fevereiro
-|march mar märz mars marzo março|april apr avril abril|may mai mayo maio|june jun juni juin junio junho
-|july jul juli juillet julio julho|august aug août agosto|september sep sept septembre septiembre setembro
-|october oct oktober octobre octubre outubro|november nov novembre noviembre novembro
-|december dec dezember décembre diciembre dezembro"""
+# English in full and in short; others in full, in the form that stands behind a day: German, French, Spanish,
+# Portuguese, Italian, Dutch, Swedish, Polish, Russian, Ukrainian, Turkish.
+_MONTH_NAMES = """january jan januar janvier enero janeiro gennaio januari stycznia января січня ocak
+|february feb februar février febrero fevereiro febbraio februari lutego февраля лютого şubat
+|march mar märz mars marzo março maart marca марта березня mart
+|april apr avril abril aprile kwietnia апреля квітня nisan
+|may mai mayo maio maggio mei maj maja мая травня mayıs
+|june jun juni juin junio junho giugno czerwca июня червня haziran
+|july jul juli juillet julio julho luglio lipca июля липня temmuz
+|august aug août agosto augustus augusti sierpnia августа серпня ağustos
+|september sep sept septembre septiembre setembro settembre września сентября вересня eylül
+|october oct oktober octobre octubre outubro ottobre października октября жовтня ekim
+|november nov novembre noviembre novembro listopada ноября листопада kasım
+|december dec dezember décembre diciembre dezembro dicembre grudnia декабря грудня aralık"""
 MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES.split("|"), 1) for name in names.split()}
 WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()

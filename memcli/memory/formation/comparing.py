@@ -1,0 +1,68 @@
+"""Comparing: how a new statement stands to the memories that may speak of the same thing. Nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from memcli.memory import recall
+from memcli.memory.formation.judge import knows, model
+from memcli.memory.formation.likeness import Statement, likeness
+from memcli.memory.formation.phrases import spoken
+from memcli.memory.formation.reconcile import Relation
+from memcli.memory.formation.vectors import Vectors, similarity
+from memcli.store import memories
+from memcli.store.database import Store
+from memcli.types import Filters, Kind, Memory
+
+NEAR = 12  # memories that a statement is compared with, from each way of finding them
+
+
+class Comparer:
+    """Finds what a statement may say again or replace, and weighs it; by words alone without `vectors`.
+
+    `check` is asked between the steps, and raises Stopped where they are to end.
+    """
+
+    def __init__(self, store: Store, vectors: Vectors | None, check: Callable[[], None]) -> None:
+        self._store, self._vectors, self._check = store, vectors, check
+
+    def near(self, text: str, own: str, *, said_at: str, thread: str | None = None) -> list[Memory]:
+        """Return the current memories that resemble the text or the words around it, and the last ones of a thread."""
+        now = datetime.fromisoformat(said_at)
+        embedder = self._vectors.embedder if self._vectors else None
+        found: dict[str, None] = {}
+        for sought in dict.fromkeys((text, own)):
+            self._check()
+            hits = recall.search(self._store, sought, Filters(kinds=tuple(Kind)), embedder=embedder, now=now)
+            hits.sort(key=lambda hit: -hit.item.cosine)
+            found |= {hit.item.id: None for hit in hits[:NEAR]}
+        if thread is not None:
+            found |= dict.fromkeys(memories.of_thread(self._store, thread, NEAR))
+        return [memory for memory in memories.some(self._store, found) if memory.retired_at is None]
+
+    def relations(self, text: str, kind: Kind, own: str, near: Sequence[Memory]) -> list[Relation]:
+        """Return how a statement, said among the words `own`, stands to each of some memories and their versions."""
+        if not near:
+            return []
+        new = Statement(text, kind, own)
+        past = memories.before(self._store, [memory.id for memory in near])
+        versions = [(memory, version) for memory in near for version in (memory, *past.get(memory.id, ()))]
+        near_to = self._similarities((text, own), [version.text for _, version in versions])
+        weigh = model("relation" if self._vectors and knows(self._vectors.embedder.identity) else "relation_by_sight")
+        said = spoken(text, own)
+        found: dict[str, Relation] = {}
+        for (memory, version), (cosine, of_message) in zip(versions, near_to, strict=True):
+            old = Statement(version.text, version.kind)
+            shares = weigh(likeness(old, new, cosine=cosine, message_cosine=of_message), said)
+            same = shares["same"] if version is memory else 0.0  # what was so before is not said again
+            known = found.get(memory.id, Relation(memory, same, 0.0))
+            found[memory.id] = replace(known, replaced=max(known.replaced, shares["replace"]))
+        return list(found.values())
+
+    def _similarities(self, new: tuple[str, str], olds: Sequence[str]) -> list[tuple[float, float]]:
+        if self._vectors is None or not knows(self._vectors.embedder.identity):
+            return [(0.0, 0.0)] * len(olds)
+        text, own, *held = self._vectors.of([*new, *olds])
+        return [(similarity(one, text), similarity(one, own)) for one in held]
