@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from memcli.memory.form import prefers, states_something
-from memcli.types import Hit, Kind, Trust
+from memcli.types import Candidate, Hit, Kind, Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class Choice:
 
 # The relevance that a note needs; docs/RECALL.md has what each bar keeps out and what it lets in.
 BAR = 0.2
+MOST = 0.6  # share of a message's characters from which a memory formed of it can stand in its place
+NOTE_CHARS = 400  # a note is a reminder: the best chunk of a longer text is quoted
 # What to do follows from a preference that is kept, which need not resemble the question: "I can't stand horror films".
 BAR_OF_PREFERENCE = 0.05
 
@@ -43,30 +45,82 @@ def asks_or_tells(text: str) -> bool:
     return any(map(str.isalnum, text)) and _PLEASANTRY.fullmatch(text) is None
 
 
-def choose(question: str, hits: Sequence[Hit], *, limit: int, present: frozenset[str] = frozenset()) -> Choice:
-    """Pick at most `limit` notes for the context. What is `present` in the window already is passed over."""
+def choose(
+    question: str,
+    hits: Sequence[Hit],
+    *,
+    limit: int,
+    present: frozenset[str] = frozenset(),
+    spoken: frozenset[str] = frozenset(),
+) -> Choice:
+    """Pick at most `limit` notes for the context. What is `present` in the window already is passed over.
+
+    `spoken` are the messages that stand in the window themselves: so do the memories that were formed of their words.
+    """
+    items = [hit.item for hit in hits]
+    there = [item for item in items if item.id in present or not spoken.isdisjoint((item.id, *item.said_in))]
+    known = {item.id for item in there}
     chosen: list[Hit] = []
     left: list[tuple[Hit, str]] = []
-    texts: set[str] = set()
     asks_assistant = bool(ASKS_ASSISTANT.search(question))
-    for hit in (hit for hit in hits if hit.item.id not in present):
-        reason = _objection(hit, texts, asks_assistant=asks_assistant)
+    for hit in _with_stand_ins([hit for hit in hits if hit.item.id not in known]):
+        notes = [one.item for one in chosen]
+        reason = _objection(hit, asks_assistant=asks_assistant) or _repeats(hit.item, notes, there)
         if not reason and len(chosen) >= limit:
             reason = f"over the limit of {limit} notes"
         if reason:
             left.append((hit, reason))
         else:
             chosen.append(hit)
-            texts.add(hit.item.text.casefold())
         if len(left) + len(chosen) >= 4 * limit + 4:
             break
     return Choice(tuple(chosen), tuple(left))
 
 
-def _objection(hit: Hit, texts: set[str], *, asks_assistant: bool) -> str:
+def _with_stand_ins(hits: Sequence[Hit]) -> list[Hit]:
+    """Return hits so that what was formed of most of a message comes before it: it says the same, and shorter."""
+    formed: dict[str, list[Hit]] = {}
+    for hit in hits:
+        for message_id in hit.item.said_in:
+            formed.setdefault(message_id, []).append(hit)
+    ordered: dict[str, Hit] = {}
+    for hit in hits:
+        stand_ins = [one for one in formed.get(hit.item.id, ()) if _is_most(one.item, hit.item)]
+        ordered |= {one.item.id: one for one in (*stand_ins, hit) if one.item.id not in ordered}
+    return list(ordered.values())
+
+
+def _repeats(item: Candidate, notes: Sequence[Candidate], there: Sequence[Candidate]) -> str:
+    """Return which of the better notes, or of what is in the window already, says what `item` says; "" if none does."""
+    for other in notes:
+        if item.text.casefold() == other.text.casefold():
+            return "says the same as a better note"
+        if item.id in other.said_in or _shows(other, item):
+            return f"its words are in a better note: {other.id}"
+    for other in there:
+        if (item.id in other.said_in and _is_most(other, item)) or _shows(other, item):
+            return f"its words are in the window already: {other.id}"
+    return ""
+
+
+def _is_most(memory: Candidate, message: Candidate) -> bool:
+    return len(memory.text) >= MOST * len(message.text)
+
+
+def _shows(message: Candidate, memory: Candidate) -> bool:
+    """Tell whether a note of a message quotes the words that a memory was formed of."""
+    return message.id in memory.said_in and memory.text in quoted(message)
+
+
+def quoted(item: Candidate) -> str:
+    """Return what a note quotes of an item, which it may still shorten to NOTE_CHARS."""
+    return item.text if len(item.text) <= NOTE_CHARS else item.excerpt or item.text
+
+
+def _objection(hit: Hit, *, asks_assistant: bool) -> str:
     item = hit.item
-    if item.text.casefold() in texts:
-        return "says the same as a better note"
+    if hit.replaced_by:
+        return f"said before it changed: see {hit.replaced_by}"
     if item.kind == "message" and item.trust is Trust.ASSISTANT and not asks_assistant and item.name is None:
         return "the assistant's own words, which were not asked for"
     if item.kind == "message" and not states_something(item.text):

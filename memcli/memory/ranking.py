@@ -15,7 +15,8 @@ from memcli.memory.asking import Question
 from memcli.memory.form import instructs
 from memcli.memory.periods import Period, closeness
 from memcli.memory.relevance import relevance
-from memcli.types import Candidate, Hit, Kind, Trust
+from memcli.memory.superseding import AS_WELL, settled
+from memcli.types import Candidate, Hit, Kind, Outdated, Trust
 
 Around = Mapping[int, Sequence[Sequence[int]]]  # by a message's seq: the turns next to it, those two turns away, ...
 
@@ -70,13 +71,24 @@ class Asked:
     telling: Sequence[float] = ()  # a weight for each word, in the order of a candidate's parts
 
 
-def rank(asked: Asked, found: Sequence[Candidate], around: Around, weights: Weights = WEIGHTS) -> list[Hit]:
-    """Score candidates; equal scores are ordered by time, newest first, then by id."""
+def rank(
+    asked: Asked,
+    found: Sequence[Candidate],
+    around: Around,
+    weights: Weights = WEIGHTS,
+    outdated: Sequence[Outdated] = (),
+) -> list[Hit]:
+    """Score candidates; equal scores are ordered by time, newest first, then by id.
+
+    A message that was found for its `outdated` words stands below the memory that took their place.
+    """
     scene = _Scene(asked, found, around, weights)
     hits = []
     for c in found:
         why = {name: value for name, value in scene.contributions(c) if value or name in ALWAYS}
         hits.append(Hit(c, math.fsum(why.values()), why, scene.relevance(c)))
+    if outdated:
+        hits = settled(hits, scene.replaced(outdated))
     hits.sort(key=lambda hit: hit.item.id)
     hits.sort(key=lambda hit: (hit.score, hit.item.created_at), reverse=True)
     return hits
@@ -87,6 +99,7 @@ class _Scene:
 
     def __init__(self, asked: Asked, found: Sequence[Candidate], around: Around, weights: Weights) -> None:
         self.asked, self.weights, self.around = asked, weights, around
+        self.found = found
         self.turns = {c.seq: c for c in found if c.seq}
         self.beside = {c.id: list(self._beside(c)) for c in found}
         self.nearby_words = {c.id: self._nearby_words(c) for c in found}
@@ -116,6 +129,30 @@ class _Scene:
     def relevance(self, c: Candidate) -> float:
         """Return how likely `c` belongs to the question at all."""
         return relevance(c, self.beside[c.id], self.asked.telling, by_named=self._by_named(c))
+
+    def replaced(self, outdated: Sequence[Outdated]) -> dict[str, str]:
+        """Return for each message that was found for its outdated words the memory that says what is so now."""
+        items = {c.id: c for c in self.found}
+        best: dict[str, tuple[float, str]] = {}
+        for one in outdated:
+            message, successor = items.get(one.message_id), items.get(one.successor_id)
+            match = self._alike(one.words, one.cosine)
+            if message and successor and match > 0 and self._found_for(message, successor, match):
+                best[message.id] = max((match, successor.id), best.get(message.id, (0.0, "")))
+        return {message_id: successor_id for message_id, (_, successor_id) in best.items()}
+
+    def _found_for(self, message: Candidate, successor: Candidate, match: float) -> bool:
+        """Tell whether a message was found for words of it that match so well, and not for others or for its time."""
+        if timely(message, self.asked.periods) > timely(successor, self.asked.periods):
+            return False  # the past is asked for
+        others = (c for c in self.found if c.id != successor.id and message.id in c.said_in)
+        better = max((self._alike(c.words, c.cosine) for c in others), default=0.0)
+        return match >= better and match >= AS_WELL * self._alike(message.words, message.cosine)
+
+    def _alike(self, words: float, cosine: float) -> float:
+        """Return how well what measures so matches by itself, as this question weighs it."""
+        w = self.weights
+        return w.words * words / self.most_words + w.cosine * max(cosine, 0.0) / self.most_cosine
 
     def _by_named(self, c: Candidate) -> bool:
         return c.kind == "message" and c.name in self.asked.question.named

@@ -32,7 +32,7 @@ def near_misses(hits: Sequence[Hit], limit: int) -> list[Miss]:
 
 
 def _lacks(why: Mapping[str, float], wanted: Mapping[str, float]) -> dict[str, float]:
-    short = {name: value - why.get(name, 0.0) for name, value in wanted.items()}
+    short = {name: wanted.get(name, 0.0) - why.get(name, 0.0) for name in wanted.keys() | why.keys()}
     return {name: value for name, value in _ordered(short) if value > 0}
 
 
@@ -58,12 +58,16 @@ def explain(why: Mapping[str, float], decimals: int = 2) -> str:
 
 
 def lacking(miss: Miss, decimals: int = 2) -> str:
-    """Return in words where a near miss falls short most."""
+    """Return in words where a near miss falls short most, and what told against it."""
     if not miss.lacks:
         return "lacks nothing: of equal scores the newer comes first"
     most = dict(list(miss.lacks.items())[:MOST_LACKED])
-    shown = {name: round(value, decimals) for name, value in most.items()}
-    return f"lacks {_in_words(shown, decimals) or f'less than {10**-decimals}'}"
+    against = {name: miss.hit.why[name] for name in most if miss.hit.why.get(name, 0.0) < 0}
+    shown = {name: round(value, decimals) for name, value in most.items() if name not in against}
+    if against and not shown:
+        return _in_words(against, decimals)
+    lacks = f"lacks {_in_words(shown, decimals) or f'less than {10**-decimals}'}"
+    return f"{lacks}; {_in_words(against, decimals)}" if against else lacks
 
 
 def called(feature: str) -> str:

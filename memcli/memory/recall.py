@@ -20,7 +20,7 @@ from memcli.store import index, messages, rebinding, typos, words
 from memcli.store.database import Store
 from memcli.store.search import gather
 from memcli.store.words import Correction, Query
-from memcli.types import Embedder, Filters, Hit
+from memcli.types import Candidate, Embedder, Filters, Hit, Outdated
 
 TIMES = 3  # of one question that are looked through
 IN_TIME = 0.5  # closeness to the time asked about that makes an item worth showing, whatever it says
@@ -73,11 +73,11 @@ def look_up(
     brought up where more hits are `wanted` than are brought up anyhow.
     """
 
-    def look(text: str, filters: Filters, times: Sequence[Period], wanted: int) -> Found:
-        return _look_up(store, text, filters, times, embedder=embedder, now=now, weights=weights, wanted=wanted)
+    def look(text: str, filters: Filters, times: Sequence[Period] = (), wanted: int = 0, **how: bool) -> Found:
+        return _look_up(store, text, filters, times, embedder=embedder, now=now, weights=weights, wanted=wanted, **how)
 
-    def event(named: str) -> list[Hit]:  # it may lie outside of what the question is limited to
-        return look(named, Filters(as_of=filters.as_of, retired=filters.retired), (), 0).hits
+    def event(named: str) -> list[Hit]:  # it may lie outside of what the question is limited to, and before an update
+        return look(named, Filters(as_of=filters.as_of, retired=filters.retired), updates=False).hits
 
     times = [period for period in periods.mentioned(text, now) if not period.vague]
     return look(text, filters, times or events.periods(text, event, now.tzinfo), wanted)
@@ -93,6 +93,7 @@ def _look_up(
     now: datetime,
     weights: Weights,
     wanted: int,
+    updates: bool = True,
 ) -> Found:
     question = asking.understand(text, messages.names(store))
     query = _query(store, question.words, embedder)
@@ -103,13 +104,26 @@ def _look_up(
         if embedder and not rebinding.ready(store, embedder.identity):
             vector = None
         gathered = gather(
-            store, query=query, vector=vector, filters=filters, limit=limit, now=utc(now), windows=_windows(times)
+            store,
+            query=query,
+            vector=vector,
+            filters=filters,
+            limit=limit,
+            now=utc(now),
+            windows=_windows(times),
+            updates=updates,
         )
-        found = [c for c in gathered.items if c.words > 0 or c.cosine >= NOISE or timely(c, times) >= IN_TIME]
+        updated = {one.successor_id for one in gathered.outdated if _heard(one)}
+        found = [c for c in gathered.items if _heard(c) or timely(c, times) >= IN_TIME or c.id in updated]
         around = messages.around(store, [c.seq for c in found if c.seq], reach=len(weights.near))
-    hits = rank(Asked(question, times, gathered.telling), found, around, weights)
+    hits = rank(Asked(question, times, gathered.telling), found, around, weights, gathered.outdated)
     terms = tuple(term.text for term in query.terms) if query else ()
     return Found(hits, Reading(terms, gathered.corrections, tuple(times), by_words_only=bool(size) and vector is None))
+
+
+def _heard(c: Candidate | Outdated) -> bool:
+    """Tell whether something has anything to do with what is asked, by its words or its meaning."""
+    return c.words > 0 or c.cosine >= NOISE
 
 
 def _windows(times: Sequence[Period]) -> list[tuple[str, str]]:

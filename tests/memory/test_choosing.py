@@ -7,9 +7,17 @@ from tests.memory.candidates import kept, message, ranked, thread
 
 
 def choice_of(
-    *found: Candidate, limit: int = 3, question: str = "What is my dog called?", present: frozenset[str] = frozenset()
+    *found: Candidate,
+    limit: int = 3,
+    question: str = "What is my dog called?",
+    present: frozenset[str] = frozenset(),
+    spoken: frozenset[str] = frozenset(),
 ) -> Choice:
-    return choose(question, ranked(question, *found), limit=limit, present=present)
+    return choose(question, ranked(question, *found), limit=limit, present=present, spoken=spoken)
+
+
+def ids(choice: Choice) -> list[str]:
+    return [hit.item.id for hit in choice.chosen]
 
 
 def reasons(choice: Choice) -> dict[str, str]:
@@ -60,6 +68,67 @@ def test_nothing_belongs_to_a_greeting(text: str) -> None:
 
 def test_a_greeting_with_a_question_asks() -> None:
     assert asks_or_tells("Hi, what is my dog called?")
+
+
+# --- memories and the messages that they were formed of -------------------------------------------------------------
+
+
+DOG = "My dog is called Turing"
+LONG = f"{DOG}, and he is afraid of thunder, of the vacuum cleaner and of the neighbour's cat."
+
+
+def pair(text: str, *, message_first: bool, of: str = DOG) -> tuple[Candidate, Candidate]:
+    """Return a message and the memory that was formed of it, of which one ranks better."""
+    less, more = 0.5, 0.9
+    said = message("said", text, words=(2.0,), cosine=more if message_first else less)
+    return said, kept("formed", of, words=(2.0,), cosine=less if message_first else more, said_in=("said",))
+
+
+@pytest.mark.parametrize("message_first", [True, False])
+def test_of_a_message_and_a_memory_that_is_most_of_it_the_memory_is_placed(message_first: bool) -> None:
+    choice = choice_of(*pair(f"Hi! {DOG}.", message_first=message_first))
+    assert ids(choice) == ["formed"]
+    assert reasons(choice) == {"said": "its words are in a better note: formed"}
+
+
+def test_a_message_with_more_in_it_that_ranks_better_is_placed_without_the_memory() -> None:
+    choice = choice_of(*pair(LONG, message_first=True))
+    assert ids(choice) == ["said"]
+    assert reasons(choice) == {"formed": "its words are in a better note: said"}
+    assert ids(choice_of(*pair(LONG, message_first=False))) == ["formed"]
+
+
+def test_a_memory_is_placed_beside_a_message_whose_note_does_not_quote_it() -> None:
+    far = f"{'It has rained all day. ' * 30}{DOG}."
+    said = message("said", far, words=(2.0,), cosine=0.9, excerpt="It has rained all day.")
+    formed = kept("formed", DOG, words=(2.0,), cosine=0.5, said_in=("said",))
+    assert ids(choice_of(said, formed)) == ["said", "formed"]
+
+
+def test_a_memory_that_is_not_placed_itself_keeps_no_message_out() -> None:
+    said, formed = pair(f"Hi! {DOG}.", message_first=True)
+    beside_the_point = kept("formed", DOG, words=(0.0,), cosine=0.0, said_in=("said",))
+    assert ids(choice_of(said, beside_the_point)) == ["said"]
+    assert ids(choice_of(said, formed, limit=1)) == ["formed"]
+
+
+def test_a_memory_whose_message_stands_in_the_window_is_not_placed() -> None:
+    said, formed = pair(LONG, message_first=False)
+    assert choice_of(said, formed, spoken=frozenset({"said"})) == Choice((), ())
+    corrected = kept("formed", "My dog is called Ada", words=(2.0,), cosine=0.9)  # other words than the message's
+    assert ids(choice_of(said, corrected, spoken=frozenset({"said"}))) == ["formed"]
+
+
+def test_a_message_is_not_placed_beside_a_memory_that_is_most_of_it_and_stands_in_the_window() -> None:
+    present = frozenset({"formed"})
+    choice = choice_of(*pair(f"Hi! {DOG}.", message_first=True), present=present)
+    assert (ids(choice), reasons(choice)) == ([], {"said": "its words are in the window already: formed"})
+    assert ids(choice_of(*pair(LONG, message_first=True), present=present)) == ["said"]
+
+
+def test_a_memory_is_not_placed_where_a_note_in_the_window_quotes_it() -> None:
+    choice = choice_of(*pair(LONG, message_first=False), present=frozenset({"said"}))
+    assert (ids(choice), reasons(choice)) == ([], {"formed": "its words are in the window already: said"})
 
 
 # --- relevance ------------------------------------------------------------------------------------------------------

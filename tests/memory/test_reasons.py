@@ -46,6 +46,14 @@ def test_a_near_miss_of_the_same_score_lacks_nothing() -> None:
     assert lacking(miss) == "lacks less than 0.01"
 
 
+def test_a_near_miss_is_told_what_spoke_against_it() -> None:
+    (miss,) = near_misses([hit("a", words=0.5), hit("b", words=0.5, outdated=-0.3)], 1)
+    assert miss.lacks == {"outdated": pytest.approx(0.3)}
+    assert lacking(miss) == "outdated -0.30"
+    (miss,) = near_misses([hit("a", words=0.5), hit("b", words=0.1, outdated=-0.3)], 1)
+    assert lacking(miss) == "lacks words 0.40; outdated -0.30"
+
+
 def test_matched_terms_are_those_that_gave_something() -> None:
     item = Candidate("a", "message", "", "2026-01-01T00:00:00Z", Trust.USER, parts=(0.0, 1.5, 0.2))
     assert matched(["dog", "called", "rex"], item) == ["called", "rex"]
