@@ -19,7 +19,7 @@ from memcli.memory.context import UNFIT, Draft, Plan, changes, fit, freeze, left
 from memcli.memory.form import prefers
 from memcli.memory.recall import Reading
 from memcli.memory.timeline import day, utc
-from memcli.store import core, memories, messages, purge, threads
+from memcli.store import core, memories, messages, purge, queue, threads
 from memcli.store.database import Store
 from memcli.types import (
     Answer,
@@ -120,9 +120,8 @@ class Assistant:
         side = fresh if frozen is None else frozen
         told = [r for _, placed in history for r in placed]
         news = changes(side, told, fresh, cut) if self.use_memory else []
-        choice, reading = self._recall(
-            text, now, {m.id for m, _ in history} | {r.item_id for r in (*told, *news)} | {s.origin for s in side}
-        )
+        present = {r.item_id for r in (*told, *news)} | {s.origin for s in side}
+        choice, reading = self._recall(text, now, present, {m.id for m, _ in history})
         draft = Draft(
             side=side,
             fresh_side=fresh,
@@ -219,12 +218,17 @@ class Assistant:
         facts = memories.current(self.store, now=utc(now), kind=Kind.SEMANTIC, newest=LOOKED_THROUGH)
         return rules, [m for m in facts if m.trust is Trust.USER and prefers(m.text)]
 
-    def _recall(self, text: str, now: datetime, present: Collection[str]) -> tuple[Choice, Reading]:
+    def _recall(
+        self, text: str, now: datetime, present: Collection[str], spoken: Collection[str]
+    ) -> tuple[Choice, Reading]:
         if not self.use_memory or not self.notes_limit or not choosing.asks_or_tells(text):
             return Choice((), ()), Reading()
         found = recall.look_up(self.store, text, Filters(), embedder=self.embedder, now=now)
-        hits = [hit for hit in found.hits if hit.item.kind != Kind.PROCEDURAL]  # they are on the system side
-        choice = choosing.choose(text, hits, limit=self.notes_limit, present=frozenset(present))
+        # Rules belong on the system side; from there they tell which messages would repeat them.
+        hits = [hit for hit in found.hits if hit.item.kind != Kind.PROCEDURAL or hit.item.id in present]
+        choice = choosing.choose(
+            text, hits, limit=self.notes_limit, present=frozenset(present), spoken=frozenset(spoken)
+        )
         return choice, found.reading
 
     # --- record ---
@@ -240,8 +244,8 @@ class Assistant:
                 self._add(thread, Role.USER, Trust.DOCUMENT, attachment.kept, indexed, now)
             question = self._add(thread, Role.USER, prepared.trust, prepared.text, ready[-2], now)
             messages.set_recalled(self.store, question.id, prepared.plan.notes)
-            if prepared.trust is Trust.USER:
-                messages.enqueue(self.store, question.id, now)
+            if prepared.trust is Trust.USER and self.use_memory:
+                queue.enqueue(self.store, question.id, now)
             if self._quotes_what_is_forgotten(prepared, question):
                 answer, ready[-1] = replace(answer, text="", ids=()), indexing.Indexed((), None)
             reply = self._add(thread, Role.ASSISTANT, Trust.ASSISTANT, answer.text.strip(), ready[-1], now, answer)

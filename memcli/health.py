@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from memcli import __version__
 from memcli.errors import EmbedderError, MemcliError
 from memcli.store import health as store_health
-from memcli.store import index, memories, messages, purge, rebinding
+from memcli.store import index, memories, messages, purge, queue, rebinding
 from memcli.store.database import Store
 from memcli.workspace import Workspace
 
 REINDEX = "memcli reindex"
+RETRY = "memcli consolidate --retry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,20 @@ def _store(workspace: Workspace) -> Iterator[Finding]:
         yield Finding("store mode", f"{mode:04o}: others can read it", 1, f"chmod 600 '{path}'")
     if purge.unclean(store):
         yield Finding("forgetting", "was interrupted: bytes of it are still in the files", 1, "run the forget again")
+    yield _queue(store)
     problems = store_health.check(store)
     for problem in problems:
         yield Finding("store health", problem, 5, "copy the file before you do anything else with it")
     if not problems:
         yield Finding("store health", "no damage found")
+
+
+def _queue(store: Store) -> Finding:
+    """Tell what waits for formation, and what was set aside because it failed too often."""
+    detail, aside = f"{queue.waiting(store)} messages wait", queue.set_aside(store)
+    if aside:
+        return Finding("formation", f"{detail}; {aside} set aside after failing too often", 1, RETRY)
+    return Finding("formation", detail)
 
 
 def _embedder(workspace: Workspace) -> Iterator[Finding]:

@@ -68,6 +68,14 @@ def make_private(folder: Path) -> Path:
     return folder
 
 
+def append_private(path: Path, text: str) -> None:
+    """Add `text` at the end of `path` (0600). Raises OSError."""
+    make_private(path.parent)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with open(handle, "a", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
+
+
 def write_private(path: Path, data: bytes) -> None:
     """Write `path` (0600) in one step, so that a reader sees the old bytes or the new ones. Raises OSError."""
     make_private(path.parent)

@@ -17,7 +17,7 @@ from memcli.memory.timeline import LOCAL
 from memcli.paths import Paths
 from memcli.store import index, rebinding
 from memcli.store.database import Store
-from memcli.types import ChatModel, Embedder
+from memcli.types import ChatModel, Embedder, Former
 
 Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 
@@ -148,6 +148,15 @@ class Workspace:
         )
         self.model_path = found.path
         return model
+
+    def former(self, store: Store | None = None) -> Former:
+        """Return what forms memories, on this store or on another connection to it. Its owner closes it.
+
+        Where its store is used in a thread of its own, have `embedder` opened before.
+        """
+        from memcli.memory.formation.former import MessageFormer
+
+        return MessageFormer(store or self.store, self.embedder, self.clock)
 
     def _close_model(self) -> None:
         close = getattr(self._model, "close", None)

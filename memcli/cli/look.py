@@ -11,9 +11,9 @@ from memcli.cli.context import of
 from memcli.cli.options import AsJson
 from memcli.errors import NothingFound
 from memcli.memory import timeline
-from memcli.store import ids, memories, messages
+from memcli.store import ids, lineage, memories, messages
 from memcli.types import Kind, Owner
-from memcli.ui import render, shapes
+from memcli.ui import past, render, shapes
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +40,9 @@ def list_(
     elif json:
         run.terminal.data({"memories": [shapes.memory(record) for record in records]})
     elif records:
-        render.memories(run.terminal, records, ids.short(store, [m.id for m in records]))
+        render.memories(
+            run.terminal, records, ids.short(store, [m.id for m in records]), lineage.origins(store, records)
+        )
     else:
         run.terminal.notice("nothing is remembered yet" if not kind else f"no {kind} memories")
 
@@ -69,8 +71,8 @@ def show(
         else:
             render.message(run.terminal, record, notes)
         return
-    memory = memories.get(store, full)
+    found = past.of(store, memories.get(store, full))
     if json:
-        run.terminal.data(shapes.memory(memory))
+        run.terminal.data(past.shape(found))
     else:
-        render.memory(run.terminal, memory, [messages.get(store, s.message_id) for s in memory.sources])
+        past.show(run.terminal, found)

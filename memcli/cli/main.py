@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from memcli import __version__
 from memcli.cli.context import Run
 from memcli.errors import InputError, MemcliError
-from memcli.paths import Paths, make_private
+from memcli.paths import Paths, append_private
 from memcli.ui.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -137,14 +137,7 @@ def _bug(error: Exception, terminal: Terminal, paths: Paths) -> int:
 
 def _log(paths: Paths, text: str) -> Path | None:
     try:
-        make_private(paths.log.parent)
-        with open(
-            os.open(paths.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
-            "a",
-            encoding="utf-8",
-            errors="backslashreplace",
-        ) as log:
-            log.write(text)
+        append_private(paths.log, text)
     except OSError:
         return None  # a full disk must not hide the error that is being reported
     return paths.log

@@ -31,7 +31,10 @@ ModelName = Annotated[
     str | None,
     typer.Option("--model", help="Name or path of the chat model.", metavar="MODEL", autocompletion=complete.models),
 ]
-NoMemory = Annotated[bool, typer.Option("--no-memory", help="Recall nothing, and leave core memory out.")]
+NoMemory = Annotated[
+    bool,
+    typer.Option("--no-memory", help="Recall nothing, leave core memory out, and form no memories of what is said."),
+]
 ContextSize = Annotated[str | None, typer.Option("--context-size", help="Tokens of the window.", metavar="N")]
 GpuLayers = Annotated[str | None, typer.Option("--gpu-layers", help="Layers to offload.", metavar="N|auto")]
 Temperature = Annotated[

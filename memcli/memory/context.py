@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from memcli.errors import InputError
-from memcli.memory.choosing import Choice
+from memcli.memory.choosing import NOTE_CHARS, Choice, quoted
 from memcli.memory.reasons import explain
 from memcli.memory.timeline import day
 from memcli.types import CoreBlock, Hit, Ledger, Memory, Message, Prompt, Recalled, Role, Segment, Trust, Turn
@@ -29,7 +29,6 @@ PLEASANTRY = re.compile(
     r"(?: there| again| so much)?[!.,:;]+\s+)+(?=\S)",
     re.IGNORECASE,
 )
-NOTE_CHARS = 400  # a note is a reminder: the best chunk of a longer text is quoted
 RULE_CHARS = 2000  # all standing instructions together, before the newest are preferred
 # All preferences together, likewise: some twelve. Of 20 questions about other things SmolLM2-135M answered 13 right
 # without any, 11 with four, 10 with twelve.
@@ -127,8 +126,7 @@ def changes(
 def note(hit: Hit) -> Recalled:
     """Return a hit as the line that the model reads: date, speaker, and the text on one line."""
     item = hit.item
-    text = item.text if len(item.text) <= NOTE_CHARS else item.excerpt or item.text
-    text = PLEASANTRY.sub("", _one_line(text))
+    text = PLEASANTRY.sub("", _one_line(quoted(item)))
     if len(text) > NOTE_CHARS:
         text = text[: NOTE_CHARS - 1].rstrip() + "…"
     when = item.valid_from or day(item.created_at)

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from memcli.memory import indexing
 from memcli.memory.importing import NewBlock, NewMemory, NewMessage, NewThread, Record
 from memcli.memory.indexing import Indexed, Preparer
-from memcli.store import core, memories, messages, operations, threads
+from memcli.store import core, memories, messages, operations, queue, threads
 from memcli.store.database import LONG_WAIT_MS, Store
+from memcli.store.journal import Journal
 from memcli.types import Embedder, Owner, Role, Trust
 
 BATCH = 128  # records in a transaction: large enough for full embedding batches, small enough to lose little work
@@ -113,24 +114,23 @@ class _Job:
 
         def write(batch: Report) -> None:
             batch.known += len(named) - len(records)
-            changed = [label for record in records if (label := self._name(record, batch)) is not None]
-            batch.core += len(changed)
-            if changed:
-                items = [f"core:{label}" for label in changed]
-                operations.record(self.store, action="core", actor="import", items=items, now=self.now)
+            journal = Journal(self.store, action="core", actor="import", now=self.now)
+            for record in records:
+                self._name(record, batch, journal)
+            journal.record()
 
         self._settle(len(named), write)
 
-    def _name(self, record: NewBlock | NewThread, batch: Report) -> str | None:
-        """Write a core block or a thread; return the label of a core block that was changed by it."""
+    def _name(self, record: NewBlock | NewThread, batch: Report, journal: Journal) -> None:
+        """Write a core block or a thread."""
         if _stands(self.store, record):
             batch.known += 1
         elif isinstance(record, NewThread):
             threads.create(self.store, now=record.created_at or self.now, name=record.name)
             batch.threads += 1
         else:
-            return core.put(self.store, record.label, record.text, self.now).label
-        return None
+            journal.set_core(record.label, record.text, "user")
+            batch.core += 1
 
     # --- memories ---
 
@@ -202,7 +202,7 @@ class _Job:
         )
         indexing.put(self.store, Owner.MESSAGE, stored.id, indexed, self.prepare.embedder)
         if trust is Trust.USER:
-            messages.enqueue(self.store, stored.id, self.now)
+            queue.enqueue(self.store, stored.id, self.now)
         batch.messages += 1
 
 

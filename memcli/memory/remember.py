@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from memcli.errors import InputError, NothingFound, StoreDamaged
 from memcli.memory import indexing
 from memcli.memory.form import classify
-from memcli.store import core, memories, operations
+from memcli.store import core, memories
 from memcli.store.database import Store
+from memcli.store.journal import Journal
 from memcli.types import CoreBlock, Embedder, Kind, Memory, Owner, Source, Trust
 
 
@@ -43,26 +44,24 @@ def remember(
     ready = dict(zip(new, indexing.prepare(new, embedder, progress), strict=True))
     kept: list[Kept] = []
     with store.atomic():
+        journal = Journal(store, action="add", actor="remember", now=now)
         for text in texts:
             existing = memories.find_exact(store, text, now=now)  # again: another process may have been quicker
             if existing is None:
-                memory = memories.add(
-                    store,
+                memory = journal.add(
                     kind=kind or classify(text),
                     text=text,
                     trust=Trust.USER,
-                    now=now,
                     tags=tags,
                     expires_at=expires_at,
                     sources=sources,
+                    reconciled=False,
                 )
                 indexed = ready.get(text) or indexing.prepare([text], embedder)[0]
                 indexing.put(store, Owner.MEMORY, memory.id, indexed, embedder)
             kept.append(Kept(existing or memory, existing is not None))
-        fresh = [k.memory.id for k in kept if not k.known]
-        if fresh:
-            operations.record(store, action="add", actor="remember", items=fresh, now=now)
-    return [Kept(_read_back(store, k.memory), k.known) for k in kept]
+        journal.record()
+    return [Kept(read_back(store, k.memory), k.known) for k in kept]
 
 
 def check_text(text: str) -> str:
@@ -73,7 +72,8 @@ def check_text(text: str) -> str:
     return text
 
 
-def _read_back(store: Store, memory: Memory) -> Memory:
+def read_back(store: Store, memory: Memory) -> Memory:
+    """Return a memory as the store has it now. Raises StoreDamaged where it says something else."""
     stored = memories.get(store, memory.id)
     if stored.text != memory.text:
         raise StoreDamaged(f"memory {memory.id} reads back differently from what was written", "run 'memcli doctor'")
@@ -105,17 +105,19 @@ def set_core(store: Store, label: str, text: str, *, now: str, limit: int, appen
         if append and before:
             text = f"{before.text}\n{text}"
         check_fits(label, text, limit)
-        block = core.put(store, label, text, now)
-        operations.record(store, action="core", actor="user", items=[f"core:{label}"], now=now)
+        journal = Journal(store, action="core", actor="user", now=now)
+        block = journal.set_core(label, text, "user")
+        journal.record()
     return block
 
 
 def clear_core(store: Store, label: str, *, now: str) -> None:
     """Remove a core block. Raises NothingFound."""
     with store.atomic():
-        if not core.clear(store, label):
+        journal = Journal(store, action="core", actor="user", now=now)
+        if not journal.clear_core(label):
             raise NothingFound(f"there is no core block {label!r}", "'memcli core' lists them")
-        operations.record(store, action="core", actor="user", items=[f"core:{label}"], now=now)
+        journal.record()
 
 
 def replace_in_core(store: Store, label: str, old: str, new: str, *, now: str, limit: int) -> CoreBlock:

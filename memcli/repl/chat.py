@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from memcli.assistant import Assistant
+from memcli.memory.formation.worker import Worker
 from memcli.memory.timeline import utc
 from memcli.store import messages
 from memcli.store.database import Store
@@ -30,6 +31,7 @@ class Chat:
     unsent: str = field(default="", init=False)  # what failed: the next prompt begins with it
     warned: bool = field(default=False, init=False)  # Ctrl-C on an empty line has said how to leave
     leaving: bool = field(default=False, init=False)
+    worker: Worker | None = field(default=None, init=False)  # forms memories beside the conversation
 
     @property
     def store(self) -> Store:

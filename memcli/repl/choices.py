@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from memcli.repl.chat import Chat
 from memcli.store import core as core_blocks
 from memcli.store import memories
+from memcli.store import operations as log
 from memcli.store import threads as thread_rows
 from memcli.types import Kind
 from memcli.ui.sanitize import one_line
+from memcli.ui.taking import described
 
 USUAL_LABELS = ("persona", "user")
 CORE_ACTIONS = {
@@ -20,6 +22,7 @@ CORE_ACTIONS = {
     "clear": "empty a block",
 }
 _KINDS = {Kind.EPISODIC: "what happened", Kind.SEMANTIC: "what is so", Kind.PROCEDURAL: "how to act"}
+_LISTED = 9  # operations that can be undone
 _META = 70  # characters: what fits beside an id on a narrow terminal
 
 
@@ -57,6 +60,11 @@ def explain_option(chat: Chat, before: Sequence[str]) -> Iterable[Choice]:
 def items(chat: Chat, before: Sequence[str]) -> Iterable[Choice]:
     found = memories.current(chat.store, now=chat.now)
     return [Choice(m.id, one_line(m.text)[:_META]) for m in reversed(found) if m.id not in before]
+
+
+def operations(chat: Chat, before: Sequence[str]) -> Iterable[Choice]:
+    found = log.undoable(chat.store, _LISTED)
+    return () if before else [Choice(str(n), f"back to before: {described(o)}") for n, o in enumerate(found, 1)]
 
 
 def core(chat: Chat, before: Sequence[str]) -> Iterable[Choice]:

@@ -49,6 +49,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("why", "", "what was recalled for the last answer, and why", talking.why),
     Command("remember", "[--kind KIND] TEXT", "keep a text, verbatim", remembering.remember, choices.kind_option),
     Command("forget", "ID...", "forget for real, with a receipt", remembering.forget, choices.items),
+    Command("undo", "[N]", "take back what was done last", remembering.undo, choices.operations),
     Command(
         "search",
         "[--explain] QUERY",

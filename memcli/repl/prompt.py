@@ -6,9 +6,10 @@ Invariants: Enter sends, and only Enter: what is pasted waits for it, however ma
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import get_app
+from prompt_toolkit.application import get_app, run_in_terminal
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import Condition, has_focus
@@ -86,6 +87,20 @@ class Prompt:
             color_depth=None if colored else ColorDepth.DEPTH_1_BIT,
             enable_suspend=True,
         )
+
+    def soon(self, do: Callable[[], None]) -> None:
+        """Have `do` called in the thread that reads, while it reads; safe from any thread. Where none does, nothing."""
+        loop, context = self._session.app.loop, self._session.app.context
+        if loop is not None:
+            with suppress(RuntimeError):  # it has just ended
+                loop.call_soon_threadsafe(do, context=context)
+
+    def above(self, write: Callable[[], None]) -> None:
+        """Have `write` print above what is being typed, which is drawn again below. In the thread that reads only."""
+        run_in_terminal(write)
+
+    def redraw(self) -> None:
+        self._session.app.invalidate()
 
     def read(self, default: str = "") -> str:
         """Return what was sent. Raises KeyboardInterrupt (Ctrl-C on an empty line) and EOFError (Ctrl-D)."""

@@ -1,4 +1,4 @@
-"""Slash commands about what is kept: remember, forget, search, core, list."""
+"""Slash commands about what is kept: remember, forget, undo, search, core, list."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from memcli.memory.context import CORE_CHARS
 from memcli.memory.reasons import NEAR
 from memcli.repl.chat import Chat
 from memcli.store import core as core_blocks
-from memcli.store import ids, memories, purge
+from memcli.store import ids, lineage, memories, purge, undoing
 from memcli.store import threads as thread_rows
 from memcli.types import Filters, Kind
-from memcli.ui import explained, render
+from memcli.ui import explained, render, taking
 from memcli.ui.going import going
 
 RESULTS = 10
@@ -70,7 +70,8 @@ def list_(chat: Chat, args: str) -> None:
         raise NothingFound(
             f"there are no {args} memories" if args else "nothing is remembered yet", "/remember TEXT keeps one"
         )
-    render.memories(chat.terminal, found, ids.short(chat.store, [m.id for m in found]))
+    short = ids.short(chat.store, [m.id for m in found])
+    render.memories(chat.terminal, found, short, lineage.origins(chat.store, found))
 
 
 # --- core memory ----------------------------------------------------------------------------------------------------
@@ -126,6 +127,21 @@ def forget(chat: Chat, args: str) -> None:
     if receipt.traces:
         where = ", ".join(receipt.files)
         raise TracesLeft(f"{receipt.traces} traces are left in {where}", "run the same command again")
+
+
+def undo(chat: Chat, args: str) -> None:
+    """Show what would be taken back, ask, take it back; then go on without it."""
+    if args and (not args.isdecimal() or not int(args)):
+        raise InputError(f"{args!r} is no number of operations", "/undo [N]")
+    n = int(args or 1)
+    taking.passed(chat.terminal, undoing.passed_over(chat.store, n))
+    chosen = undoing.last(chat.store, n)
+    taking.announce(chat.terminal, chosen, {o.id: taking.steps(chat.store, o) for o in chosen})
+    if not chat.confirm("Take this back?"):
+        chat.aside("nothing was taken back")
+        return
+    taking.result(chat.terminal, undoing.undo(chat.store, chosen, chat.now))
+    _let_go(chat)
 
 
 def _let_go(chat: Chat) -> None:

@@ -1,7 +1,7 @@
 """The conversation at the terminal: read, answer or obey, until the user leaves.
 
 Invariants: an error ends a turn and never the session; what was typed is never lost by one; a turn is saved before
-the next prompt appears.
+the next prompt appears; memories are formed while the prompt is up, and neither beside an answer nor beside a command.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from memcli.repl import commands, toolbar, welcome
 from memcli.repl.chat import Chat
 from memcli.repl.completion import SlashCompleter
 from memcli.repl.echo import silent
+from memcli.repl.forming import Forming
 from memcli.repl.history import TypedHistory
 from memcli.repl.prompt import Prompt, confirm
 from memcli.types import Sampling
@@ -32,16 +33,23 @@ class Session:
         self._completer = SlashCompleter(self.chat)
         self._toolbar = ""
         self._prompt = Prompt(history, self._completer, lambda: self._toolbar, colored=terminal.colored)
+        self._forming = Forming(self.chat, self._prompt, self._refresh)
 
     def run(self) -> None:
         """Talk until the user leaves. Raises KeyboardInterrupt where an answer is interrupted a second time."""
         welcome.greet(self.chat)
-        while not self.chat.leaving:
-            self._step()
+        self._forming.start()
+        try:
+            while not self.chat.leaving:
+                self._step()
+        finally:
+            self._forming.close()
 
     def _step(self) -> None:
         """Read once, and do what was asked."""
-        self._refresh()
+        self._forming.show()
+        self._refresh(report=True)
+        self._forming.resume()
         text = self._read()
         if not text.strip():
             return
@@ -53,13 +61,14 @@ class Session:
         if not self.chat.leaving:
             self.chat.terminal.out()
 
-    def _refresh(self) -> None:
+    def _refresh(self, *, report: bool = False) -> None:
         """Read what the prompt shows; a store that cannot be read now leaves the old toolbar."""
         self._completer.forget()
         try:
             self._toolbar = toolbar.line(self.chat)
         except MemcliError as error:
-            self.chat.terminal.error(error)
+            if report:
+                self.chat.terminal.error(error)
 
     def _read(self) -> str:
         """Return what was typed, "" for nothing. Ctrl-D leaves, and so does Ctrl-C on two empty lines in a row."""
@@ -87,6 +96,7 @@ class Session:
 
     def _command(self, line: str) -> None:
         try:
+            self._forming.pause()
             commands.run(self.chat, line)
         except KeyboardInterrupt:
             self.chat.aside("interrupted")
@@ -113,6 +123,7 @@ class Session:
 
     def _prepare(self, text: str) -> Prepared:
         try:
+            self._forming.pause()
             return self.chat.assistant.prepare(text)
         except KeyboardInterrupt:
             raise InputError("interrupted before the answer began") from None

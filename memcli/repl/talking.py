@@ -69,6 +69,8 @@ def model(chat: Chat, args: str) -> None:
     """List the models, or talk with another one from the next message on."""
     if args:
         chat.aside(f"loading {args}")
+        if chat.worker:
+            chat.worker.renew()  # it holds a context of the present model
         chat.assistant.model = chat.workspace.switch_model(args)
         chat.aside(f"talking with {chat.model_name} from here on")
         return

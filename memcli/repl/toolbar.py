@@ -6,7 +6,7 @@ It is read once per turn, as it is drawn with every key.
 from __future__ import annotations
 
 from memcli.repl.chat import Chat
-from memcli.store import index, memories, messages, rebinding
+from memcli.store import index, memories, queue, rebinding
 from memcli.ui.sanitize import one_line
 
 CELLS = 10  # of the gauge
@@ -44,9 +44,10 @@ def _thread(chat: Chat) -> str:
 
 
 def _memories(chat: Chat) -> str:
-    waiting = messages.waiting(chat.store)
+    waiting = queue.waiting(chat.store)
     kept = memories.count(chat.store)
-    return f"{kept} {'memory' if kept == 1 else 'memories'}" + (f", {waiting} waiting" if waiting else "")
+    trouble = f" ({chat.worker.trouble})" if chat.worker and chat.worker.trouble else ""
+    return f"{kept} {'memory' if kept == 1 else 'memories'}" + (f", {waiting} waiting{trouble}" if waiting else "")
 
 
 def _recall(chat: Chat) -> str:

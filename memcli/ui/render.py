@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from memcli.memory.timeline import day
@@ -58,8 +59,11 @@ def columns(head: Row) -> Table:
 # --- memories and messages ------------------------------------------------------------------------------------------
 
 
-def memories(terminal: Terminal, records: Sequence[Memory], short: Short) -> None:
-    rows = [(short.get(m.id, m.id), str(m.kind), _period(m), _marked(m)) for m in records]
+def memories(
+    terminal: Terminal, records: Sequence[Memory], short: Short, origins: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Print memories; `origins` says of some, by id, where they come from."""
+    rows = [(short.get(m.id, m.id), str(m.kind), _period(m), _marked(m, short, origins.get(m.id))) for m in records]
     table(terminal, ("id", "kind", "date", "text"), rows)
 
 
@@ -67,7 +71,7 @@ def _period(m: Memory) -> str:
     return m.valid_from or day(m.created_at)
 
 
-def _marked(m: Memory) -> str:
+def _marked(m: Memory, short: Short, origin: str | None) -> str:
     marks = [f"#{tag}" for tag in m.tags]
     if m.superseded_by:
         marks.append(f"[superseded by {m.superseded_by}]")
@@ -75,6 +79,10 @@ def _marked(m: Memory) -> str:
         marks.append(f"[retired {day(m.retired_at)}]")
     if m.expires_at:
         marks.append(f"[expires {day(m.expires_at)}]")
+    if m.conflicts:
+        marks.append(f"[contradicts {', '.join(short.get(id_, id_) for id_ in m.conflicts)}]")
+    if origin:
+        marks.append(f"[{origin}]")
     return " ".join([m.text, *marks])
 
 
@@ -99,30 +107,10 @@ def _excerpt(hit: Hit, limit: int = 400) -> str:
     return one_line(text) if len(text) <= limit else one_line(text[:limit]) + "…"
 
 
-def memory(terminal: Terminal, record: Memory, sources: Sequence[Message]) -> None:
-    terminal.out(record.text)
-    terminal.out()
-    facts = {
-        "id": record.id,
-        "kind": str(record.kind),
-        "said by": str(record.trust),
-        "remembered": record.created_at,
-        "true from": record.valid_from,
-        "true to": record.valid_to,
-        "retired": record.retired_at,
-        "superseded by": record.superseded_by,
-        "expires": record.expires_at,
-        "tags": ", ".join(record.tags),
-    }
-    _facts(terminal, facts)
-    for source in sources:
-        terminal.out(f"from message {source.id} of {source.created_at}: {one_line(source.content)}")
-
-
 def message(terminal: Terminal, record: Message, notes: Sequence[Recalled]) -> None:
     terminal.out(record.content)
     terminal.out()
-    facts = {
+    known = {
         "id": record.id,
         "kind": "message",
         "said by": record.name or str(record.trust),
@@ -131,13 +119,14 @@ def message(terminal: Terminal, record: Message, notes: Sequence[Recalled]) -> N
         "imported as": record.external_id,
         "interrupted": "yes" if record.interrupted else "",
     }
-    _facts(terminal, facts)
+    facts(terminal, known)
     for n in notes:
         terminal.out(f"with note {n.item_id}: {n.line}")
 
 
-def _facts(terminal: Terminal, facts: Mapping[str, str | None]) -> None:
-    for name, value in facts.items():
+def facts(terminal: Terminal, known: Mapping[str, str | None]) -> None:
+    """Print names and values, a line each; what has no value is left out."""
+    for name, value in known.items():
         if value:
             terminal.out(f"{name:14}{value}")
 
@@ -157,7 +146,11 @@ def conversation(terminal: Terminal, said: Sequence[Message]) -> None:
 
 
 def blocks(terminal: Terminal, records: Sequence[CoreBlock]) -> None:
-    table(terminal, ("label", "text"), [(b.label, b.text) for b in records])
+    if any(b.author == "consolidate" for b in records):  # else they are all the user's own, which he knows
+        by = {"consolidate": "kept by consolidate"}
+        table(terminal, ("label", "text", "by"), [(b.label, b.text, by.get(b.author, "you")) for b in records])
+    else:
+        table(terminal, ("label", "text"), [(b.label, b.text) for b in records])
 
 
 # --- the context ----------------------------------------------------------------------------------------------------
@@ -180,15 +173,16 @@ def ledger(terminal: Terminal, record: Ledger) -> None:
 
 def _segment_row(s: Segment) -> Row:
     why = f"score {s.score:.2f}: {s.reason}" if s.score is not None else s.reason
-    return (s.label, str(s.tokens), s.origin, why, _shown(s.text))
+    return (s.label, str(s.tokens), s.origin, why, shown(s.text))
 
 
 def _dropped_row(s: Segment) -> Row:
     why = f"score {s.score:.2f}: {s.reason}" if s.score is not None else s.reason
-    return (f"-{s.label}", str(s.tokens) if s.tokens else "", s.origin, why, _shown(s.text))
+    return (f"-{s.label}", str(s.tokens) if s.tokens else "", s.origin, why, shown(s.text))
 
 
-def _shown(text: str, limit: int = 160) -> str:
+def shown(text: str, limit: int = 160) -> str:
+    """Return `text` on one line that is not too long."""
     text = one_line(text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
@@ -229,11 +223,11 @@ def closure(terminal: Terminal, what: Going) -> None:
     """Print what a forget would take, and what it would leave with its provenance cut."""
     terminal.out(f"to be forgotten ({len(what.lines)}):")
     for line in what.lines:
-        terminal.out(f"  {_shown(line)}")
+        terminal.out(f"  {shown(line)}")
     if what.kept:
         terminal.out(f"kept, without the message they came from ({len(what.kept)}; --cascade takes them too):")
         for line in what.kept:
-            terminal.out(f"  {_shown(line)}")
+            terminal.out(f"  {shown(line)}")
 
 
 def receipt(terminal: Terminal, record: Receipt) -> None:

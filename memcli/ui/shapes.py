@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from memcli.memory.reasons import matched, near_misses
-from memcli.types import CoreBlock, Hit, Ledger, Memory, Message, Recalled, Segment, Thread
+from memcli.types import Change, CoreBlock, Hit, Ledger, Memory, Message, Recalled, Segment, Thread
 
 if TYPE_CHECKING:
+    from memcli.memory.consolidate import Consolidated
     from memcli.memory.intake import Report
     from memcli.memory.recall import Found
     from memcli.memory.reindexing import Reindexed
@@ -77,6 +78,10 @@ def memory(record: Memory) -> Json:
         "expires_at": record.expires_at,
         "tags": list(record.tags),
         "sources": [{"message": s.message_id, "start": s.start, "end": s.end} for s in record.sources],
+        "formed_by": record.formed_by,
+        "strength": record.strength,
+        "confirmed_at": record.confirmed_at,
+        "conflicts": list(record.conflicts),
     }
 
 
@@ -118,7 +123,7 @@ def thread(record: Thread) -> Json:
 
 
 def block(record: CoreBlock) -> Json:
-    return {"label": record.label, "text": record.text, "updated_at": record.updated_at}
+    return {"label": record.label, "text": record.text, "updated_at": record.updated_at, "author": record.author}
 
 
 def segment(record: Segment) -> Json:
@@ -147,7 +152,7 @@ def closure(record: Closure) -> Json:
         "memories": list(record.memories),
         "messages": list(record.messages),
         "threads": list(record.threads),
-        "core": list(record.core),
+        "core": sorted({*record.core, *record.portraits}),
         "kept": list(record.kept),
     }
 
@@ -167,6 +172,30 @@ def reindexed(record: Reindexed) -> Json:
         "dimension": record.dimension,
         "chunks": record.chunks,
         "items": record.items,
+    }
+
+
+def consolidated(record: Consolidated, *, dry_run: bool, waiting: int, set_aside: int) -> Json:
+    made = [_change(c, formed.message_id) for formed in record.formed for c in formed.changes]
+    return {
+        "dry_run": dry_run,
+        "messages": len(record.formed),
+        "counts": {str(action): count for action, count in record.counts().items()},
+        "changes": made + [_change(c, None) for c in record.reconciled],
+        "core": list(record.core),
+        "failed": record.failed,
+        "waiting": waiting,
+        "set_aside": set_aside,
+    }
+
+
+def _change(record: Change, message_id: str | None) -> Json:
+    old = record.old
+    return {
+        "message": message_id,
+        "action": str(record.action),
+        "memory": memory(record.memory),
+        "old": memory(old) if old else None,
     }
 
 

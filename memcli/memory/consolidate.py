@@ -1,0 +1,129 @@
+"""Consolidation: work the formation queue off, then care for what is kept.
+
+Invariants: it may be interrupted at any moment and goes on when it is run again; several at once share the work.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from memcli.config import PORTRAIT_CHARS
+from memcli.errors import EmbedderError, ModelError, NoModel
+from memcli.memory.formation.work import Work
+from memcli.memory.portrait import LABEL, portrait
+from memcli.store import core, memories, queue
+from memcli.store.database import Store
+from memcli.store.journal import Journal
+from memcli.types import Action, Change, Formed, Former, Kind
+
+MOST_FAILURES = 3  # in a row, each of another message: then it is rather the model, and the rest is left alone
+AUTHOR = "consolidate"  # of core blocks that may be rewritten unasked
+
+
+@dataclass
+class Consolidated:
+    """What a consolidation came to so far.
+
+    `formed` are the messages that were read, `reconciled` what came of texts that the user had asked to keep, `core`
+    the labels of the blocks that were made anew; `failed` counts messages that could not be formed this time.
+    """
+
+    formed: list[Formed] = field(default_factory=list)
+    reconciled: list[Change] = field(default_factory=list)
+    core: list[str] = field(default_factory=list)
+    failed: int = 0
+
+    def counts(self) -> dict[Action, int]:
+        """Return how often each thing was done, in a fixed order."""
+        counted = Counter(change.action for formed in self.formed for change in formed.changes)
+        counted.update(change.action for change in self.reconciled)
+        return {action: counted[action] for action in Action}
+
+
+def consolidate(
+    store: Store,
+    former: Former,
+    *,
+    clock: Callable[[], str],
+    progress: Callable[[int, int], None],
+    done: Consolidated,
+    portrait_chars: int = PORTRAIT_CHARS,
+) -> None:
+    """Form what waits, oldest first, then finish; `done` always says what is in the store.
+
+    `progress` hears messages read and messages in all, then both with what the user asked to keep. Raises Stopped where
+    the former was asked to stop, ModelError where one message after the other fails.
+    """
+    _work_off(Work(store, former, clock), progress, done)
+    finish(store, former, clock=clock, progress=progress, done=done, portrait_chars=portrait_chars)
+
+
+def _work_off(work: Work, progress: Callable[[int, int], None], done: Consolidated) -> None:
+    failures = 0
+    while True:
+        read = len(done.formed)
+        progress(read + done.failed, read + max(queue.waiting(work.store), done.failed))
+        try:
+            formed = work.step()
+        except (NoModel, EmbedderError):
+            raise
+        except ModelError:
+            done.failed, failures = done.failed + 1, failures + 1
+            if failures == MOST_FAILURES:
+                raise
+            continue
+        if formed is None:
+            return
+        failures = 0
+        done.formed.append(formed)
+
+
+def finish(
+    store: Store,
+    former: Former,
+    *,
+    clock: Callable[[], str],
+    progress: Callable[[int, int], None],
+    done: Consolidated,
+    portrait_chars: int = PORTRAIT_CHARS,
+) -> None:
+    """Care for what is kept, once nothing waits any more; each step adds to `done` what it has written.
+
+    What the user asked to keep is compared with the older memories; then the core block about him is made anew, of at
+    most `portrait_chars` characters. Raises Stopped, between two steps, each of which is an operation of its own.
+    """
+    _reconcile(store, former, clock(), progress, done)
+    if keep_portrait(store, now=clock(), limit=portrait_chars):
+        done.core.append(LABEL)
+
+
+def _reconcile(
+    store: Store, former: Former, now: str, progress: Callable[[int, int], None], done: Consolidated
+) -> None:
+    waiting = {memory.id: memory for memory in memories.unreconciled(store, now=now)}
+    read = len(done.formed) + done.failed
+    total = read + len(waiting)
+    for memory in list(waiting.values()):
+        done.reconciled += former.reconcile(memory, waiting)
+        del waiting[memory.id]
+        progress(total - len(waiting), total)
+
+
+def keep_portrait(store: Store, *, now: str, limit: int) -> bool:
+    """Make the core block about the user anew and tell whether it changed. What a person wrote there is left alone."""
+    with store.atomic():
+        block = core.get(store, LABEL)
+        if block and block.author != AUTHOR:
+            return False
+        text = portrait(memories.current(store, now=now, kind=Kind.SEMANTIC), limit)
+        if text == (block.text if block else ""):
+            return False
+        journal = Journal(store, action="core", actor=AUTHOR, now=now)
+        if text:
+            journal.set_core(LABEL, text, AUTHOR)
+        else:
+            journal.clear_core(LABEL)
+        journal.record()
+    return True
