@@ -46,7 +46,23 @@ SHAPES = (
         '"lacks": {feature: amount}], the next results with where they fall short of the last one above',
     ),
     ("list", '{"memories": [memory]}'),
-    ("remember, show", "one memory"),
+    (
+        "remember, show, edit",
+        'one memory: {"id", "kind", "text", "trust", "created_at", "valid_from", "valid_to", "retired_at", '
+        '"superseded_by", "expires_at", "tags", "sources": [{"message", "start", "end"}], "formed_by": null where you '
+        'asked for it, else how memcli formed it, "strength": how many times it was said, "confirmed_at", "conflicts": '
+        '[id]}; show and edit add "supersedes": [id]',
+    ),
+    (
+        "history",
+        '{"id", "versions": [memory with "made" and "superseded": {"operation", "action", "actor", "at"} or null]}',
+    ),
+    (
+        "undo",
+        '{"undone": [{"operation", "action", "actor", "at", "steps": [{"do", "id", "text"}], "forgotten": [id]}], '
+        '"passed_over": [{"action", "actor", "times", "at"}]}; do is remove, reopen, weaken, unmark, recheck, restore '
+        "or clear",
+    ),
     (
         "ask",
         '{"answer", "thread", "message_id", "recalled": [id], "tokens": {"context", "evaluated", "generated"}, '
@@ -56,6 +72,12 @@ SHAPES = (
         "context",
         '{"window", "reserved", "total", "segments": [{"label", "origin", "tokens", "score", "reason", "text"}], '
         '"dropped": [same]}',
+    ),
+    (
+        "consolidate",
+        '{"dry_run", "messages": how many were read, "counts": {"added", "updated", "superseded", "strengthened", '
+        '"conflict"}, "changes": [{"message": id or null, "action": one of these, "memory": memory, "old": the memory '
+        'it replaces or contradicts, or null}], "core": [labels made anew], "failed", "waiting", "set_aside"}',
     ),
     ("reindex", '{"embedder", "dimension", "chunks", "items"}: all chunks, and the items that were given vectors'),
     ("forget", '{"removed": {table: rows}, "files", "traces", "mentioned_in"}'),

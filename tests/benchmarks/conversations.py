@@ -125,9 +125,9 @@ def search(store: Store, question: Question, embedder: Embedder, now: datetime) 
     """Search as the program does, and listen to what reaches the ranking."""
     heard = Search()
 
-    def listening(asked: Any, found: Sequence[Candidate], around: Any, weights: Any) -> list[Hit]:
+    def listening(asked: Any, found: Sequence[Candidate], around: Any, *more: Any) -> list[Hit]:
         heard.asked, heard.found, heard.around = asked, found, around
-        return rank(asked, found, around, weights)
+        return rank(asked, found, around, *more)
 
     rank: Callable[..., list[Hit]] = recall.rank
     with mock.patch.object(recall, "rank", listening):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from memcli.memory.remember import remember
 from memcli.paths import Paths
 from memcli.repl.session import Session
 from memcli.store.database import Store
-from memcli.types import ChatModel, Kind, Memory
+from memcli.types import ChatModel, Former, Kind, Memory
 from memcli.ui.terminal import Terminal
 from memcli.workspace import Workspace
 from tests.fakes import HashingEmbedder
@@ -42,12 +43,12 @@ def pasted(text: str) -> str:
 class Repl:
     """One user's REPL. Sessions follow each other on the same store, history and model."""
 
-    def __init__(self, folder: Path, model: ChatModel) -> None:
+    def __init__(self, folder: Path, model: ChatModel, form: Callable[[Store], Former] | None = None) -> None:
         self.paths = Paths(folder / "data", folder / "config", folder / "cache", folder / "state")
         self.model = model
         self.store = Store.open(self.paths.store)
         self.embedder = HashingEmbedder()
-        settings = config.load(self.paths, {})
+        settings = config.load(self.paths, {}, {"formation": "on" if form else "off"})
         self.terminal = Terminal(io.StringIO(), io.StringIO(), io.StringIO())
         self.workspace = Workspace(
             settings, self.paths, self.terminal.notice, lambda label: nullcontext(lambda done, total: None), _noon
@@ -55,6 +56,8 @@ class Repl:
         self.workspace._store = self.store
         self.workspace._embedder, self.workspace._embedder_tried = self.embedder, True
         self.workspace._model = model
+        if form:
+            self.workspace.former = form  # type: ignore[method-assign, assignment]
         self.assistant = Assistant(self.store, model, self.embedder, settings, _noon)
 
     def remember(self, text: str, kind: Kind | None = None) -> Memory:

@@ -16,7 +16,7 @@ from memcli.types import ChatModel, Kind
 from tests.fakes import ScriptedModel
 from tests.repl.harness import ENTER, NOW, Repl
 
-NOT_YET = {"undo", "stats", "export", "diff"}
+NOT_YET = {"stats", "export", "diff"}
 
 
 def test_help_lists_every_command_with_its_arguments(repl: Repl) -> None:
@@ -192,6 +192,45 @@ def test_the_thread_may_be_gone_when_talk_goes_on(repl: Repl) -> None:
     repl.type(f"/forget {dog.id}", ENTER, "y", ENTER, "go on", ENTER)
     assert [t.id for t in threads.all_threads(repl.store)] != [gone]
     assert repl.said()[0] == ("user", "go on")
+
+
+# --- undoing --------------------------------------------------------------------------------------------------------
+
+
+def test_undo_shows_asks_and_takes_back(repl: Repl) -> None:
+    dog = repl.remember("my dog is called Rex")
+    screen = repl.type("/undo", ENTER, "y", ENTER)
+    assert f"to be taken back (1):\n  add by you, {NOW}\n    remove  {dog.id} my dog is called Rex\n" in screen
+    assert f"taken back: add by you, {NOW}\n" in screen
+    assert memories.count(repl.store) == 0
+
+
+def test_undo_keeps_everything_unless_the_answer_is_yes(repl: Repl) -> None:
+    repl.remember("my dog is called Rex")
+    assert "nothing was taken back" in repl.type("/undo", ENTER, ENTER)
+    assert memories.count(repl.store) == 1
+
+
+def test_undo_takes_back_as_many_operations_as_are_named(repl: Repl) -> None:
+    screen = repl.type("/remember one", ENTER, "/core set user Ann", ENTER, "/undo 2", ENTER, "y", ENTER)
+    assert "to be taken back (2)" in screen
+    assert (memories.count(repl.store), core.blocks(repl.store)) == (0, [])
+    assert "there is nothing to undo" in repl.type("/undo", ENTER)
+
+
+@pytest.mark.parametrize("n", ["0", "-1", "all"])
+def test_undo_of_something_else_says_how_it_is_used(repl: Repl, n: str) -> None:
+    assert "/undo [N]" in repl.type(f"/undo {n}", ENTER)
+
+
+def test_after_an_undo_the_next_turn_does_not_see_it(make_repl: Callable[[ChatModel], Repl]) -> None:
+    model = ScriptedModel("Noted.")
+    repl = make_repl(model)
+    repl.remember("my dog is called Rex")
+    repl.type("what is my dog called?", ENTER)
+    assert "Rex" in model.prompts[-1].text
+    repl.type("/undo", ENTER, "y", ENTER, "and my dog?", ENTER)
+    assert "Rex" not in model.prompts[-1].text
 
 
 # --- threads and models ---------------------------------------------------------------------------------------------

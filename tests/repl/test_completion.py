@@ -55,6 +55,15 @@ def test_forget_offers_ids_with_their_texts_and_finds_them_by_a_word(repl: Repl,
     assert offered(session, f"/forget {dog.id} ") == [f"/forget {dog.id} {cat.id}"]
 
 
+def test_undo_offers_how_far_back_with_what_was_done_then(repl: Repl, session: Session) -> None:
+    repl.remember("my dog is called Rex")
+    assert offered(session, "/undo ") == ["/undo 1"]
+    repl.type("/core set user Ann", ENTER)
+    session = repl.session()
+    assert offered(session, "/undo ") == ["/undo 1", "/undo 2"]
+    assert offered(session, "/undo add") == ["/undo 2"]
+
+
 def _newest_first(repl: Repl) -> list[str]:
     return [m.id for m in reversed(memories.current(repl.store, now=NOW))]
 
