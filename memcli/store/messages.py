@@ -74,6 +74,12 @@ def of_thread(store: Store, thread_id: str, from_seq: int = 0) -> list[Message]:
     return [_message(row) for row in store.rows(sql, (thread_id, from_seq))]
 
 
+def said_before(store: Store, message: Message, role: Role, newest: int) -> list[str]:
+    """Return the texts of the last `newest` messages by `role` before this one in its thread, in order."""
+    sql = "SELECT content FROM messages WHERE thread_id = ? AND seq < ? AND role = ? ORDER BY seq DESC LIMIT ?"
+    return [text for (text,) in store.rows(sql, (message.thread_id, message.seq, role, newest))][::-1]
+
+
 def count(store: Store) -> int:
     return int(store.value("SELECT count(*) FROM messages"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -28,18 +28,17 @@ class Comparer:
     def __init__(self, store: Store, vectors: Vectors | None, check: Callable[[], None]) -> None:
         self._store, self._vectors, self._check = store, vectors, check
 
-    def near(self, text: str, own: str, *, said_at: str, thread: str | None = None) -> list[Memory]:
-        """Return the current memories that resemble the text or the words around it, and the last ones of a thread."""
-        now = datetime.fromisoformat(said_at)
+    def resembling(self, text: str, *, said_at: str) -> list[str]:
+        """Return the ids of the memories that are nearest to a text."""
+        self._check()
         embedder = self._vectors.embedder if self._vectors else None
-        found: dict[str, None] = {}
-        for sought in dict.fromkeys((text, own)):
-            self._check()
-            hits = recall.search(self._store, sought, Filters(kinds=tuple(Kind)), embedder=embedder, now=now)
-            hits.sort(key=lambda hit: -hit.item.cosine)
-            found |= {hit.item.id: None for hit in hits[:NEAR]}
-        if thread is not None:
-            found |= dict.fromkeys(memories.of_thread(self._store, thread, NEAR))
+        now = datetime.fromisoformat(said_at)
+        hits = recall.search(self._store, text, Filters(kinds=tuple(Kind)), embedder=embedder, now=now)
+        return [hit.item.id for hit in sorted(hits, key=lambda hit: -hit.item.cosine)[:NEAR]]
+
+    def near(self, text: str, *, said_at: str, around: Iterable[str] = ()) -> list[Memory]:
+        """Return the current memories that resemble a text, and those of `around` it, by id."""
+        found = dict.fromkeys([*self.resembling(text, said_at=said_at), *around])
         return [memory for memory in memories.some(self._store, found) if memory.retired_at is None]
 
     def relations(self, text: str, kind: Kind, own: str, near: Sequence[Memory]) -> list[Relation]:

@@ -17,7 +17,7 @@ from memcli.errors import NothingFound
 from memcli.memory import indexing
 from memcli.memory.formation import kept
 from memcli.memory.formation.clauses import Unit, units
-from memcli.memory.formation.comparing import Comparer
+from memcli.memory.formation.comparing import NEAR, Comparer
 from memcli.memory.formation.extract import KEEP, Candidate, candidates
 from memcli.memory.formation.judge import Embed, judge, knows
 from memcli.memory.formation.reconcile import REPLACING, Decision, Step, reconcile, together
@@ -77,7 +77,8 @@ class MessageFormer:
         if message.trust is not Trust.USER or message.role is not Role.USER:
             return self._write(message, [], {})
         read = self.read(message)
-        made = [self.decide(candidate, message, read.own) for candidate in read.candidates]
+        around = self._around(message, read.own) if read.candidates else []
+        made = [self.decide(candidate, message, read.own, around) for candidate in read.candidates]
         decisions = together([one for one in made if one.candidate.keep >= KEEP or one.step in REPLACING])
         ready = self._prepared(decisions)
         self._check()
@@ -119,20 +120,20 @@ class MessageFormer:
         found = units(message.content)
         if not found:
             return Read("", ())
-        verdicts = judge(found, message=message.content, before=self._before(message), embed=self._judging)
+        before = "\n".join(messages.said_before(self._store, message, Role.USER, LISTENED))
+        verdicts = judge(found, message=message.content, before=before, embed=self._judging)
         said_at = datetime.fromisoformat(message.created_at).astimezone(self._zone)
         return Read(_joined(found), tuple(candidates(message.content, verdicts, said_at, bar=BARELY)))
 
-    def decide(self, candidate: Candidate, message: Message, own: str) -> Decision:
-        """Compare a candidate with the memories that may speak of the same thing."""
-        near = self._comparer.near(candidate.text, own, said_at=message.created_at, thread=message.thread_id)
-        return reconcile(candidate, self._comparer.relations(candidate.text, candidate.kind, own, near), own)
+    def _around(self, message: Message, own: str) -> list[str]:
+        """Return the ids of the memories that resemble the whole message, and of the last ones of its thread."""
+        alike = self._comparer.resembling(own, said_at=message.created_at)
+        return [*alike, *memories.of_thread(self._store, message.thread_id, NEAR)]
 
-    def _before(self, message: Message) -> str:
-        said = [
-            m for m in messages.of_thread(self._store, message.thread_id) if m.seq < message.seq and m.role is Role.USER
-        ]
-        return "\n".join(m.content for m in said[-LISTENED:])
+    def decide(self, candidate: Candidate, message: Message, own: str, around: Iterable[str]) -> Decision:
+        """Compare a candidate with the memories that may speak of the same thing."""
+        near = self._comparer.near(candidate.text, said_at=message.created_at, around=around)
+        return reconcile(candidate, self._comparer.relations(candidate.text, candidate.kind, own, near), own)
 
     def _prepared(self, decisions: Sequence[Decision]) -> dict[str, indexing.Indexed]:
         """Make what is to be added ready for the index, a few at a time, so that a stop is heard soon."""

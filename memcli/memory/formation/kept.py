@@ -35,7 +35,7 @@ def decide(memory: Memory, comparer: Comparer, *, waiting: Collection[str]) -> D
     whom = persons(memory.text)
     older = [
         other
-        for other in comparer.near(memory.text, memory.text, said_at=memory.created_at)
+        for other in comparer.near(memory.text, said_at=memory.created_at)
         if other.id not in waiting
         and other.created_at <= memory.created_at
         and len(other.text) <= LONGEST

@@ -54,7 +54,9 @@ class Desk:
     def decide(self, monkeypatch: pytest.MonkeyPatch, step: Step, *olds: Memory) -> None:
         """Have whatever is said be kept whole, with this step."""
 
-        def decisions(former: MessageFormer, candidate: Candidate, message: Message, own: str) -> Decision:
+        def decisions(
+            former: MessageFormer, candidate: Candidate, message: Message, own: str, around: object
+        ) -> Decision:
             return Decision(step, candidate, olds)
 
         def read(former: MessageFormer, message: Message) -> module.Read:
