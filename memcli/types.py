@@ -7,7 +7,7 @@ Times are ISO 8601 strings in UTC with second precision ("2026-03-01T09:30:00Z")
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -44,16 +44,6 @@ class Owner(StrEnum):
 
     MESSAGE = "message"
     MEMORY = "memory"
-
-
-class Action(StrEnum):
-    """What forming did to a memory."""
-
-    ADDED = "added"
-    UPDATED = "updated"  # says better what an older one said
-    SUPERSEDED = "superseded"  # is so now, where an older one was so
-    STRENGTHENED = "strengthened"  # was said again
-    CONFLICT = "conflict"  # contradicts another one, and nothing tells which is right
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,27 +115,6 @@ class CoreBlock:
     text: str
     updated_at: str
     author: str = "user"  # or "consolidate", which rewrites its own blocks only
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One thing that forming did. `memory` is the one that holds, `old` the one it replaced or contradicts."""
-
-    action: Action
-    memory: Memory
-    old: Memory | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Formed:
-    """What became of one message: often nothing."""
-
-    message_id: str
-    changes: tuple[Change, ...] = ()
-
-
-class Stopped(Exception):
-    """Forming was asked to stop, and did, with nothing written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,46 +339,4 @@ class ChatModel(Protocol):
 
     def stop(self) -> None:
         """Ask a running stream to end after the current token; safe from a signal handler."""
-        ...
-
-
-class Former(Protocol):
-    """Forms memories, from one message at a time. All but `stop` belong to the thread of its store.
-
-    `worker` is the name under which a message must be claimed before it is formed.
-    """
-
-    @property
-    def worker(self) -> str: ...
-
-    @property
-    def path(self) -> str:
-        """What judges, as in "rules+embedder"."""
-        ...
-
-    def form(self, message: Message) -> Formed:
-        """Think without a transaction, then settle the message and write what came of it in one.
-
-        Raises Stopped, also at once where `stop` has been called since the last `resume`; LeaseLost where the message
-        was taken by another or forgotten meanwhile; ModelError. Nothing is written then.
-        """
-        ...
-
-    def reconcile(self, memory: Memory, waiting: Collection[str]) -> tuple[Change, ...]:
-        """Compare what the user asked to keep with the older memories, and write what came of it in one transaction.
-
-        Those `waiting` for the same are not older. Raises Stopped as `form` does; nothing is written then.
-        """
-        ...
-
-    def stop(self) -> None:
-        """Have the running step end within 50 ms, and every later one at once; safe from any thread."""
-        ...
-
-    def resume(self) -> None:
-        """Let messages be formed again."""
-        ...
-
-    def close(self) -> None:
-        """Free what it holds of the models. The store stays open."""
         ...

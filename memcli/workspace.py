@@ -13,11 +13,12 @@ from pathlib import Path
 
 from memcli.config import Config
 from memcli.errors import EmbedderChanged, EmbedderError, StoreLocked, StoreUnwritable
+from memcli.memory.formation.records import Former
 from memcli.memory.timeline import LOCAL
 from memcli.paths import Paths
 from memcli.store import index, rebinding
 from memcli.store.database import Store
-from memcli.types import ChatModel, Embedder, Former
+from memcli.types import ChatModel, Embedder
 
 Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 

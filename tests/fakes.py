@@ -9,24 +9,10 @@ import struct
 import threading
 from collections.abc import Collection, Generator, Sequence
 
+from memcli.memory.formation.records import Action, Change, Formed, Stopped
 from memcli.store import memories, messages, queue
 from memcli.store.database import Store
-from memcli.types import (
-    Action,
-    Answer,
-    Change,
-    Formed,
-    Kind,
-    Memory,
-    Message,
-    Prompt,
-    Sampling,
-    Segment,
-    Source,
-    Stopped,
-    Trust,
-    Turn,
-)
+from memcli.types import Answer, Kind, Memory, Message, Prompt, Sampling, Segment, Source, Trust, Turn
 
 
 class HashingEmbedder:

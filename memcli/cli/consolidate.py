@@ -13,9 +13,9 @@ from memcli.errors import MemcliError
 from memcli.memory import consolidate as consolidation
 from memcli.memory import timeline
 from memcli.memory.consolidate import Consolidated
+from memcli.memory.formation.records import Stopped
 from memcli.store import ids, messages, queue
 from memcli.store.database import Store
-from memcli.types import Stopped
 from memcli.ui import formed, render, shapes
 from memcli.ui.interrupt import stopping
 

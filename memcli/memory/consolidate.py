@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 from memcli.config import PORTRAIT_CHARS
 from memcli.errors import EmbedderError, ModelError, NoModel
+from memcli.memory.formation.records import Action, Change, Formed, Former
 from memcli.memory.formation.work import Work
 from memcli.memory.portrait import LABEL, portrait
 from memcli.store import core, memories, queue
 from memcli.store.database import Store
 from memcli.store.journal import Journal
-from memcli.types import Action, Change, Formed, Former, Kind
+from memcli.types import Kind
 
 MOST_FAILURES = 3  # in a row, each of another message: then it is rather the model, and the rest is left alone
 AUTHOR = "consolidate"  # of core blocks that may be rewritten unasked

@@ -10,13 +10,13 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
+from memcli.memory.formation.records import Formed, Former
 from memcli.memory.formation.worker import Worker
 from memcli.memory.timeline import utc
 from memcli.paths import append_private
 from memcli.repl.chat import Chat
 from memcli.repl.prompt import Prompt
 from memcli.store.database import Store
-from memcli.types import Formed, Former
 from memcli.ui.formed import line
 
 BUSY_MS = 20  # a pause is not to wait longer for a store that others hold; what does not fit in is tried again

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from memcli.memory.consolidate import Consolidated
-from memcli.types import Action, Change, Formed
+from memcli.memory.formation.records import Action, Change, Formed
 from memcli.ui.sanitize import one_line
 
 UNDO = " · /undo"

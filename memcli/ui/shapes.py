@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from memcli.memory.formation.records import Change
 from memcli.memory.reasons import matched, near_misses
-from memcli.types import Change, CoreBlock, Hit, Ledger, Memory, Message, Recalled, Segment, Thread
+from memcli.types import CoreBlock, Hit, Ledger, Memory, Message, Recalled, Segment, Thread
 
 if TYPE_CHECKING:
     from memcli.memory.consolidate import Consolidated

@@ -31,6 +31,7 @@ from memcli.errors import InputError
 from memcli.inference import catalog
 from memcli.memory import importing, intake
 from memcli.memory.formation.former import MessageFormer
+from memcli.memory.formation.records import Former
 from memcli.memory.formation.work import Work
 from memcli.memory.formation.worker import Worker
 from memcli.memory.timeline import utc
@@ -38,7 +39,7 @@ from memcli.paths import Paths
 from memcli.repl.forming import BUSY_MS
 from memcli.store import memories
 from memcli.store.database import Store
-from memcli.types import Embedder, Former, Role, Sampling
+from memcli.types import Embedder, Role, Sampling
 from memcli.workspace import Workspace
 from tests.benchmarks.tables import Table, show
 

@@ -10,10 +10,11 @@ import pytest
 from memcli.errors import ModelError, NoModel
 from memcli.memory import consolidate, remember
 from memcli.memory.consolidate import Consolidated
+from memcli.memory.formation.records import Action, Change, Formed, Stopped
 from memcli.memory.formation.work import read_back
 from memcli.store import core, memories, purge, queue, undoing
 from memcli.store.database import Store
-from memcli.types import Action, Change, Formed, Message, Stopped
+from memcli.types import Message
 from tests.fakes import ScriptedFormer
 from tests.store.making import NOW, Filled, at
 

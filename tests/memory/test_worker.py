@@ -11,10 +11,11 @@ import pytest
 
 from memcli.errors import ModelError
 from memcli.memory.formation import worker as worker_module
+from memcli.memory.formation.records import Formed, Former
 from memcli.memory.formation.worker import A_BUG, Worker
 from memcli.store import memories, queue
 from memcli.store.database import Store
-from memcli.types import Formed, Former, Message
+from memcli.types import Message
 from tests.fakes import ScriptedFormer
 from tests.store.making import NOW, Filled
 

@@ -6,7 +6,8 @@ import pytest
 from rich.cells import cell_len
 
 from memcli.memory.consolidate import Consolidated
-from memcli.types import Action, Change, Formed, Kind, Memory, Trust
+from memcli.memory.formation.records import Action, Change, Formed
+from memcli.types import Kind, Memory, Trust
 from memcli.ui.formed import line, rows, summary
 
 

@@ -21,24 +21,13 @@ from memcli.memory.formation.comparing import NEAR, Comparer
 from memcli.memory.formation.extract import KEEP, Candidate, candidates
 from memcli.memory.formation.judge import Embed, judge, knows
 from memcli.memory.formation.reconcile import REPLACING, Decision, Step, reconcile, together
+from memcli.memory.formation.records import Action, Change, Formed, Stopped
 from memcli.memory.formation.vectors import AT_ONCE, Vectors
 from memcli.memory.timeline import LOCAL, day, utc
 from memcli.store import memories, messages, queue
 from memcli.store.database import Store
 from memcli.store.journal import Journal
-from memcli.types import (
-    Action,
-    Change,
-    Embedder,
-    Formed,
-    Memory,
-    Message,
-    Owner,
-    Role,
-    Source,
-    Stopped,
-    Trust,
-)
+from memcli.types import Embedder, Memory, Message, Owner, Role, Source, Trust
 
 LISTENED = 6  # earlier messages of the thread that tell whether this is a game
 PATIENCE_MS = 5000  # to wait for another process that writes, rather than think it all again
@@ -54,7 +43,7 @@ class Read:
 
 
 class MessageFormer:
-    """Implements types.Former. `embedder` is of this former's own thread; None goes by rules and words alone."""
+    """Implements records.Former. `embedder` is of this former's own thread; None goes by rules and words alone."""
 
     def __init__(
         self,
@@ -72,7 +61,7 @@ class MessageFormer:
     # --- the interface ---
 
     def form(self, message: Message) -> Formed:
-        """See types.Former."""
+        """See records.Former."""
         self._check()
         if message.trust is not Trust.USER or message.role is not Role.USER:
             return self._write(message, [], {})
@@ -85,7 +74,7 @@ class MessageFormer:
         return self._write(message, decisions, ready)
 
     def reconcile(self, memory: Memory, waiting: Collection[str]) -> tuple[Change, ...]:
-        """See types.Former."""
+        """See records.Former."""
         self._check()
         decision = kept.decide(memory, self._comparer, waiting=waiting)
         self._check()

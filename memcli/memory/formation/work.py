@@ -21,10 +21,11 @@ from memcli.errors import (
     StoreLocked,
     StoreUnwritable,
 )
+from memcli.memory.formation.records import Change, Formed, Former, Stopped
 from memcli.store import memories, queue
 from memcli.store.database import Store
 from memcli.store.queue import LeaseLost
-from memcli.types import Change, Formed, Former, Memory, Message, Stopped
+from memcli.types import Memory, Message
 
 LEASE = 300  # seconds; forming takes some, and a process that dies on this machine is noticed without it
 # The surroundings are to blame for these, not the message.

@@ -12,9 +12,9 @@ import traceback
 from collections.abc import Callable
 
 from memcli.errors import MemcliError, StoreLocked
+from memcli.memory.formation.records import Formed, Former, Stopped
 from memcli.memory.formation.work import Work
 from memcli.store.database import Store
-from memcli.types import Formed, Former, Stopped
 
 IDLE = 10.0  # seconds between two looks for what other processes have queued
 FIRST_REST, LONGEST_REST = 1.0, 60.0  # seconds after a failure: doubled with each in a row

@@ -17,10 +17,11 @@ from memcli.memory.formation import former as module
 from memcli.memory.formation.extract import Candidate
 from memcli.memory.formation.former import MessageFormer
 from memcli.memory.formation.reconcile import Decision, Step
+from memcli.memory.formation.records import Action, Formed, Stopped
 from memcli.store import journal, memories, messages, operations, queue, threads
 from memcli.store.database import Store
 from memcli.store.queue import LeaseLost
-from memcli.types import Action, Embedder, Formed, Kind, Memory, Message, Role, Stopped, Trust
+from memcli.types import Embedder, Kind, Memory, Message, Role, Trust
 from tests.fakes import HashingEmbedder
 
 MAY, JUNE, JULY = "2025-05-15T10:00:00Z", "2025-06-15T10:00:00Z", "2025-07-15T10:00:00Z"

@@ -15,9 +15,10 @@ from memcli.memory.formation import kept
 from memcli.memory.formation.extract import Candidate
 from memcli.memory.formation.former import MessageFormer
 from memcli.memory.formation.reconcile import Decision, Step
+from memcli.memory.formation.records import Action, Change, Stopped
 from memcli.store import memories, operations, purge, undoing
 from memcli.store.database import Store
-from memcli.types import Action, Change, Memory, Stopped
+from memcli.types import Memory
 from tests.store.making import EMBEDDER, NOW, Filled, at
 
 LATER = at(5)
