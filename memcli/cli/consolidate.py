@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from memcli.cli.context import Run, of
 from memcli.cli.options import AsJson
 from memcli.errors import MemcliError
-from memcli.memory import consolidate as consolidation
 from memcli.memory import timeline
-from memcli.memory.consolidate import Consolidated
 from memcli.memory.formation.records import Stopped
 from memcli.store import ids, messages, queue
 from memcli.store.database import Store
 from memcli.ui import formed, render, shapes
 from memcli.ui.interrupt import stopping
+
+if TYPE_CHECKING:
+    from memcli.memory.consolidate import Consolidated
 
 
 def register(app: typer.Typer) -> None:
@@ -59,7 +60,9 @@ def consolidate(
 
 def _work(run: Run, store: Store, *, retry: bool) -> Consolidated:
     """Consolidate. With the first Ctrl-C the message at hand is given back; what is done by then stays."""
-    done = Consolidated()
+    from memcli.memory import consolidate as consolidation  # its patterns take longer than all of `--help`
+
+    done = consolidation.Consolidated()
 
     def now() -> str:
         return timeline.utc(run.clock())

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from memcli.memory.consolidate import Consolidated
 from memcli.memory.formation.records import Action, Change, Formed
 from memcli.ui.sanitize import one_line
+
+if TYPE_CHECKING:
+    from memcli.memory.consolidate import Consolidated
 
 UNDO = " · /undo"
 LEAST = 24  # cells for a text; where there is less for each, some are only counted
