@@ -107,9 +107,12 @@ class Memory:
     tags: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     formed_by: str | None = None  # which path of formation made it; None: the user asked for it
-    strength: int = 1  # how many times it was said
+    times_said: int = 1  # how many times it was said
     confirmed_at: str | None = None  # when it was last said again
     conflicts: tuple[str, ...] = ()  # the current memories that it contradicts; undecided, both are kept
+    importance: float = 1.0  # in 0..1; what the user asked to keep has all of it
+    pinned: bool = False  # never fades
+    undone: bool = False  # its making was taken back when it was retired
     order: int = field(default=0, compare=False)  # its place in the order of arrival; ids are random
 
 

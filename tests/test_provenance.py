@@ -252,6 +252,6 @@ def test_what_was_said_again_grew_stronger_and_did_not_multiply(had: Talk) -> No
     assert set(current.values()) == {1}
     again = [memory for memory in had.current if any(memory.text in told for told in LASTING)]
     assert len(LASTING) - 2 <= len(again) <= len(LASTING)
-    assert statistics.mean(memory.strength for memory in again) >= 3
+    assert statistics.mean(memory.times_said for memory in again) >= 3
     # A change may take two statements, and nothing else is worth keeping.
     assert len(current) <= len(LASTING) + 2 * len(CHANGED)

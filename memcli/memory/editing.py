@@ -73,6 +73,6 @@ def _add_version(journal: Journal, old: Memory, text: str) -> Memory:
         valid_to=old.valid_to,
         expires_at=old.expires_at,
         sources=old.sources,
-        strength=old.strength,
+        times_said=old.times_said,
         reconciled=False,
     )

@@ -68,7 +68,7 @@ def _fits(memory: Memory) -> bool:
 def _strongest(memory: Memory) -> tuple[int, int, str, int]:
     asked = ASKED if memory.formed_by is None else 0
     nearness = _nearness(_line(memory.text))
-    return memory.strength + asked, nearness, memory.confirmed_at or memory.created_at, memory.order
+    return memory.times_said + asked, nearness, memory.confirmed_at or memory.created_at, memory.order
 
 
 def _nearness(text: str) -> int:

@@ -47,7 +47,9 @@ class Journal:
         formed_by: str | None = None,
         reconciled: bool = True,
         created_at: str | None = None,
-        strength: int = 1,
+        times_said: int = 1,
+        importance: float = 1.0,
+        pinned: bool = False,
     ) -> Memory:
         """Store a memory, created now if not said otherwise. Raises NothingFound where a source has been forgotten."""
         made = memories.add(
@@ -63,7 +65,9 @@ class Journal:
             sources=sources,
             formed_by=formed_by,
             reconciled=reconciled,
-            strength=strength,
+            times_said=times_said,
+            importance=importance,
+            pinned=pinned,
         )
         self._changed("add", made.id)
         return made
@@ -94,9 +98,9 @@ class Journal:
             new = [source for source in dict.fromkeys(sources) if source not in before.sources]
             memories.add_sources(self._store, id, new)
             self._store.run(
-                "UPDATE memories SET strength = strength + 1, confirmed_at = ? WHERE id = ?", (at or self._now, id)
+                "UPDATE memories SET times_said = times_said + 1, confirmed_at = ? WHERE id = ?", (at or self._now, id)
             )
-        was = {"strength": before.strength, "confirmed_at": before.confirmed_at}
+        was = {"times_said": before.times_said, "confirmed_at": before.confirmed_at}
         self._changed("strengthen", id, was=was, sources=[[s.message_id, s.start, s.end] for s in new])
 
     def conflict(self, a: str, b: str) -> None:

@@ -17,7 +17,7 @@ from memcli.types import Kind, Memory, Source, Trust
 
 _COLUMNS = (
     "id, kind, text, trust, created_at, retired_at, superseded_by, valid_from, valid_to, expires_at"
-    ", formed_by, strength, confirmed_at, rowid"
+    ", formed_by, times_said, confirmed_at, importance, pinned, undone, rowid"
 )
 
 
@@ -36,7 +36,9 @@ def add(
     id: str | None = None,  # noqa: A002
     formed_by: str | None = None,
     reconciled: bool = True,
-    strength: int = 1,
+    times_said: int = 1,
+    importance: float = 1.0,
+    pinned: bool = False,
 ) -> Memory:
     """Store a memory and return it as it was read back. Raises NothingFound where a source has been forgotten.
 
@@ -44,11 +46,23 @@ def add(
     """
     made = id or ids.new_id()
     with store.atomic():
-        store.run(
-            "INSERT INTO memories (id, kind, text, trust, created_at, valid_from, valid_to, expires_at, formed_by,"
-            " strength, reconciled) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (made, kind, text, trust, now, valid_from, valid_to, expires_at, formed_by, strength, int(reconciled)),
-        )
+        row = {
+            "id": made,
+            "kind": kind,
+            "text": text,
+            "trust": trust,
+            "created_at": now,
+            "valid_from": valid_from,
+            "valid_to": valid_to,
+            "expires_at": expires_at,
+            "formed_by": formed_by,
+            "times_said": times_said,
+            "reconciled": int(reconciled),
+            "importance": importance,
+            "pinned": int(pinned),
+        }
+        columns, values = ", ".join(row), ", ".join(f":{column}" for column in row)
+        store.run(f"INSERT INTO memories ({columns}) VALUES ({values})", row)
         store.run_many("INSERT INTO memory_tags VALUES (?, ?)", [(made, tag) for tag in sorted(set(tags))])
         add_sources(store, made, sources)
         return get(store, made)
@@ -207,10 +221,13 @@ def _memories(store: Store, rows: Sequence[Row]) -> list[Memory]:
             tags=tags.get(row[0], ()),
             sources=sources.get(row[0], ()),
             formed_by=row[10],
-            strength=row[11],
+            times_said=row[11],
             confirmed_at=row[12],
             conflicts=conflicts.get(row[0], ()),
-            order=row[13],
+            importance=row[13],
+            pinned=bool(row[14]),
+            undone=bool(row[15]),
+            order=row[16],
         )
         for row in rows
     ]

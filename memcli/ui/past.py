@@ -83,7 +83,7 @@ def show(terminal: Terminal, past: Past) -> None:
 
 
 def _times(m: Memory) -> str:
-    return f"{m.strength} times" + (f", last {m.confirmed_at}" if m.confirmed_at else "") if m.strength > 1 else ""
+    return f"{m.times_said} times" + (f", last {m.confirmed_at}" if m.confirmed_at else "") if m.times_said > 1 else ""
 
 
 def _named(m: Memory) -> str:

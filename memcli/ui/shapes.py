@@ -80,7 +80,7 @@ def memory(record: Memory) -> Json:
         "tags": list(record.tags),
         "sources": [{"message": s.message_id, "start": s.start, "end": s.end} for s in record.sources],
         "formed_by": record.formed_by,
-        "strength": record.strength,
+        "times_said": record.times_said,
         "confirmed_at": record.confirmed_at,
         "conflicts": list(record.conflicts),
     }

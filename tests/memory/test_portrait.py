@@ -60,7 +60,7 @@ def test_what_else_is_kept_is_not_in_it(why: str, left_out: Memory) -> None:
 @pytest.mark.parametrize(
     ("why", "wins", "other"),
     [
-        ("said more often", memory("My dog is Bo", 1, strength=2), memory("I live in Rome", 2)),
+        ("said more often", memory("My dog is Bo", 1, times_said=2), memory("I live in Rome", 2)),
         ("asked for", memory("My dog is Bo", 1, formed_by=None), memory("I live in Rome", 2)),
         ("about himself", memory("I live in Rome", 1), memory("My dog is called Bo", 2)),
         ("newer", memory("I am a vet", 2), memory("I live in Rome", 1)),
@@ -88,7 +88,7 @@ def test_it_is_one_line_oldest_first_whatever_order_the_memories_come_in() -> No
 
 def test_what_a_stronger_statement_says_already_is_not_said_twice() -> None:
     assert (
-        portrait([memory("I live in Lisbon", strength=2), memory("I live in Lisbon now")], 250) == "I live in Lisbon."
+        portrait([memory("I live in Lisbon", times_said=2), memory("I live in Lisbon now")], 250) == "I live in Lisbon."
     )
 
 

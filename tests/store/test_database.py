@@ -95,7 +95,7 @@ def test_what_an_older_store_holds_was_asked_for_by_the_user(path: Path, monkeyp
     with Store.open(path) as store:
         assert health.check(store) == []
         old = memories.get(store, "m")
-        assert (old.formed_by, old.strength, old.confirmed_at, old.conflicts) == (None, 1, None, ())
+        assert (old.formed_by, old.times_said, old.confirmed_at, old.conflicts) == (None, 1, None, ())
         assert [block.author for block in core.blocks(store)] == ["user"]
         assert store.rows("SELECT undone_at FROM operations") == [(None,)]
 

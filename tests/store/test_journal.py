@@ -117,7 +117,7 @@ def test_what_is_said_again_grows_stronger_and_rests_on_both_messages(writer: Wr
     writer.journal.strengthen(tea.id, spans)
     writer.journal.strengthen(tea.id, [], at=at(12))
     stronger = memories.get(writer.store, tea.id)
-    assert (stronger.strength, stronger.confirmed_at, stronger.sources) == (3, at(12), tuple(spans))
+    assert (stronger.times_said, stronger.confirmed_at, stronger.sources) == (3, at(12), tuple(spans))
     take_back(writer.store, writer.record(), at(10))
     assert dump(writer.store) == before
 

@@ -132,7 +132,7 @@ def test_what_was_said_of_another_message_is_said_again(desk: Desk) -> None:
     first = only(desk.form("I am allergic to peanuts."))
     (change,) = desk.form("I am allergic to peanuts.", JUNE).changes
     assert (change.action, change.memory.id) == (Action.STRENGTHENED, first.id)
-    assert (change.memory.strength, change.memory.confirmed_at, len(change.memory.sources)) == (2, JUNE, 2)
+    assert (change.memory.times_said, change.memory.confirmed_at, len(change.memory.sources)) == (2, JUNE, 2)
 
 
 def test_to_hear_an_older_message_again_does_not_make_it_older(desk: Desk) -> None:

@@ -79,7 +79,7 @@ def test_a_formed_memory_that_says_the_same_gives_way_to_the_users_words(filled:
     assert change.action is Action.UPDATED
     assert change.old is not None
     assert (change.old.superseded_by, change.old.valid_to) == (new.id, None)
-    assert (change.memory.text, change.memory.strength) == ("I live in Porto.", 2)
+    assert (change.memory.text, change.memory.times_said) == ("I live in Porto.", 2)
 
 
 def test_two_texts_of_the_user_that_say_the_same_both_stay(filled: Filled) -> None:
