@@ -47,7 +47,6 @@ def test_resuming_in_a_session_takes_the_state_of_the_thread(make_repl: Callable
 
 def test_forgetting_in_a_session_leaves_no_state(make_repl: Callable[[ChatModel], Repl]) -> None:
     repl = make_repl(ScriptedModel("Yes, indeed."))
-    repl.store.derived = repl.paths.states
     repl.assistant.states = repl.workspace.states
     kept_one = repl.remember("My dog is called Turing.")
     repl.type(f"{LONG}\r", "/new\r", f"/forget {kept_one.id}\r", "y\r")

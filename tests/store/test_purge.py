@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 from memcli.errors import NothingFound, StoreLocked
-from memcli.store import core, health, memories, messages, operations, purge, queue, threads, traces, vectors
+from memcli.store import (
+    cleaning,
+    core,
+    health,
+    memories,
+    messages,
+    operations,
+    purge,
+    queue,
+    threads,
+    traces,
+    vectors,
+)
 from memcli.store.database import Store
 from memcli.store.journal import Journal
 from memcli.types import Filters, Recalled
@@ -308,10 +320,10 @@ def test_a_reader_delays_the_cleaning_which_is_then_made_up_for(filled: Filled, 
             forget(filled, message.id)
         reader.run("COMMIT")
     assert messages.count(filled.store) == 0
-    assert purge.unclean(filled.store)
+    assert cleaning.unclean(filled.store)
     assert "a forgetting was not cleaned up after" in health.check(filled.store)
-    purge.scrub(filled.store)
-    assert not purge.unclean(filled.store)
+    cleaning.clean(filled.store)
+    assert not cleaning.unclean(filled.store)
     assert SECRET.encode() not in everything(filled.store)
 
 

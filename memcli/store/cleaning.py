@@ -1,0 +1,83 @@
+"""Take what was deleted out of every file: what quotes the store, the full-text index, free space, the write-ahead log.
+
+Invariants: a mark that only a finished cleaning takes away stands in the store from the transaction that deletes on,
+with the texts to look for elsewhere. So a cleaning that was cut short (Ctrl-C, kill, a reader that holds the log, a
+full disk) is made up for by the next memcli that opens the store; while the process that cleans is alive, others leave
+it alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from memcli.errors import StoreLocked, StoreUnwritable
+from memcli.store import derived, index, typed, vocabulary, words, workers
+from memcli.store.database import Store
+
+_MARK = "unclean"  # in meta: which process cleans, while deleted bytes may still be in the files
+
+# Chunks up to which the full-text index is made anew in any case, in half a second; 100,000 take five. SQLite before
+# 3.42 cannot read an index that something was deleted from until then.
+REBUILT = 10_000
+
+Progress = Callable[[int, int], None]
+STEPS = 5
+
+
+def mark(store: Store, texts: list[str]) -> None:
+    """Note that `texts` have been deleted and are to be cleaned away. Call it in the transaction that deletes."""
+    store.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_MARK, workers.name()))
+    store.run_many("INSERT INTO forgetting VALUES (?)", [(text,) for text in dict.fromkeys(texts)])
+
+
+def unclean(store: Store) -> bool:
+    """Tell whether bytes of deleted rows may still be in the files."""
+    return _cleaner(store) is not None
+
+
+def stalled(store: Store) -> bool:
+    """Tell whether a cleaning was cut short and nobody is at it."""
+    cleaner = _cleaner(store)
+    return cleaner is not None and (":" not in cleaner or workers.dead(cleaner))
+
+
+def clean(store: Store, progress: Progress = lambda done, of: None) -> list[Path]:
+    """Clean, and return the files outside of the store that were removed or rewritten.
+
+    Raises StoreLocked where another process reads for longer than the busy timeout, StoreUnwritable where one of those
+    files can be neither removed nor written: then the mark stays.
+    """
+    store.run("UPDATE meta SET value = ? WHERE key = ?", (workers.name(), _MARK))
+    progress(1, STEPS)
+    gone, stuck = derived.remove(store)
+    changed = typed.take_out(store, [text for (text,) in store.rows("SELECT text FROM forgetting")])
+    progress(2, STEPS)
+    if index.size(store) <= REBUILT or vocabulary.stale(store):
+        words.rebuild(store)
+    store.run("DELETE FROM forgetting")
+    # Pages keep bytes of rows that were moved when they were balanced (secure_delete clears rows that are deleted):
+    # they are only gone once the pages are written anew.
+    store.patiently(lambda: store.run("VACUUM"))
+    progress(3, STEPS)
+    store.patiently(lambda: _truncate(store))
+    if stuck:
+        raise StoreUnwritable(f"{stuck[0]} cannot be removed, and may quote what was forgotten", "remove it yourself")
+    # Taking the mark away writes to the WAL again, but nothing that was deleted.
+    store.run("DELETE FROM meta WHERE key = ?", (_MARK,))
+    progress(4, STEPS)
+    return [*gone, *changed]
+
+
+def _cleaner(store: Store) -> str | None:
+    row = store.one("SELECT value FROM meta WHERE key = ?", (_MARK,))
+    return str(row[0]) if row else None
+
+
+def _truncate(store: Store) -> None:
+    busy, _, _ = store.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0]
+    if busy:
+        raise StoreLocked(
+            f"{store.path} is being read by another process: what was forgotten is still in its -wal file",
+            "close the other memcli; the next one that opens the store finishes the cleaning",
+        )
