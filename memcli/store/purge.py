@@ -24,6 +24,7 @@ from memcli.store.closure import (
 from memcli.store.database import Store, listed
 from memcli.store.derived import generation
 from memcli.store.proof import Proof
+from memcli.store.repeating import repeating
 
 __all__ = [
     "Closure",
@@ -119,22 +120,22 @@ def forget(
 
 
 def _write_down(store: Store, closure: Closure) -> proof.Manifest:
-    condensed = summaries.quoting(store, _items(closure))
-    return proof.manifest(store, closure, condensed, _texts(store, closure))
+    return proof.manifest(store, closure, _condensed(store, closure), _texts(store, closure))
 
 
 def _with_newcomers(store: Store, closure: Closure) -> Closure:
-    """Add what came after the closure was made: messages of its threads, memories formed from its messages."""
+    """Add what came after the closure was made: messages of its threads, answers, memories formed from its messages."""
     arrived = store.rows(
         "SELECT id FROM messages WHERE thread_id IN (SELECT value FROM json_each(?))", (listed(closure.threads),)
     )
-    messages = tuple(sorted({*closure.messages, *(id_ for (id_,) in arrived)}))
+    messages = {*closure.messages, *(id_ for (id_,) in arrived)}
     sql = "SELECT DISTINCT memory_id FROM memory_sources WHERE message_id IN (SELECT value FROM json_each(?))"
-    derived = {id_ for (id_,) in store.rows(sql, (listed(messages),))}
-    new = derived - set(closure.memories) - set(closure.kept)
+    formed = {id_ for (id_,) in store.rows(sql, (listed(messages),))}
+    new = formed - set(closure.memories) - set(closure.kept)
     memories = (*closure.memories, *sorted(new))
+    messages |= repeating(store, messages, memories)
     quoting = tuple(sorted({*closure.portraits, *portraits(store, memories)}))
-    return replace(closure, messages=messages, memories=memories, portraits=quoting)
+    return replace(closure, messages=tuple(sorted(messages)), memories=memories, portraits=quoting)
 
 
 def _texts(store: Store, closure: Closure) -> list[str]:
@@ -151,7 +152,8 @@ def _texts(store: Store, closure: Closure) -> list[str]:
         f"SELECT text FROM core_versions WHERE {_MADE} AND label IN": closure.portraits,
         "SELECT name FROM threads WHERE name IS NOT NULL AND id IN": closure.threads,
         "SELECT line FROM recalled WHERE item_id IN": _items(closure),
-        "SELECT text FROM summaries WHERE id IN": summaries.quoting(store, _items(closure)),
+        "SELECT name FROM threads WHERE name IS NOT NULL AND id IN ": closure.names,
+        "SELECT text FROM summaries WHERE id IN": _condensed(store, closure),
     }
     found = (
         store.rows(f"{sql} (SELECT value FROM json_each(?))", (listed(wanted),)) for sql, wanted in sources.items()
@@ -162,7 +164,7 @@ def _texts(store: Store, closure: Closure) -> list[str]:
 def _delete(store: Store, closure: Closure) -> None:
     """Delete the rows; foreign keys and triggers take along what hangs on them."""
     for sql, gone in (
-        ("DELETE FROM summaries WHERE id IN", summaries.quoting(store, _items(closure))),
+        ("DELETE FROM summaries WHERE id IN", _condensed(store, closure)),
         ("DELETE FROM recalled WHERE item_id IN", _items(closure)),
         ("DELETE FROM messages WHERE id IN", closure.messages),
         ("DELETE FROM memories WHERE id IN", closure.memories),
@@ -171,6 +173,7 @@ def _delete(store: Store, closure: Closure) -> None:
         (f"DELETE FROM core_blocks WHERE {_MADE} AND label IN", closure.portraits),
         (f"DELETE FROM core_versions WHERE {_MADE} AND label IN", closure.portraits),
         ("DELETE FROM threads WHERE id IN", closure.threads),
+        ("UPDATE threads SET name = NULL WHERE id IN", closure.names),
     ):
         store.run(f"{sql} (SELECT value FROM json_each(?))", (listed(gone),))
     for label in closure.core:
@@ -183,6 +186,11 @@ def _items(closure: Closure) -> tuple[str, ...]:
     """Return the ids under which notes about what goes were placed."""
     blocks = (*closure.core, *closure.portraits)
     return (*closure.messages, *closure.memories, *(f"core:{label}" for label in blocks))
+
+
+def _condensed(store: Store, closure: Closure) -> tuple[str, ...]:
+    """Return the summaries that go: those that are named, and those that may quote what goes."""
+    return (*closure.summaries, *summaries.quoting(store, _items(closure)))
 
 
 def _count(store: Store) -> dict[str, int]:

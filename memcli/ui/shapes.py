@@ -160,6 +160,9 @@ def closure(record: Closure) -> Json:
         "threads": list(record.threads),
         "core": sorted({*record.core, *record.portraits}),
         "kept": list(record.kept),
+        "repeating": list(record.repeating),
+        "names": list(record.names),
+        "summaries": list(record.summaries),
     }
 
 
