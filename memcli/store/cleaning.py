@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from memcli.errors import StoreLocked, StoreUnwritable
-from memcli.store import derived, index, typed, vocabulary, words, workers
+from memcli.store import derived, index, outside, vocabulary, words, workers
 from memcli.store.database import Store
 
 _MARK = "unclean"  # in meta: which process cleans, while deleted bytes may still be in the files
@@ -51,7 +51,7 @@ def clean(store: Store, progress: Progress = lambda done, of: None) -> list[Path
     store.run("UPDATE meta SET value = ? WHERE key = ?", (workers.name(), _MARK))
     progress(1, STEPS)
     gone, stuck = derived.remove(store)
-    changed = typed.take_out(store, [text for (text,) in store.rows("SELECT text FROM forgetting")])
+    changed = outside.take_out(store, [text for (text,) in store.rows("SELECT text FROM forgetting")])
     progress(2, STEPS)
     if index.size(store) <= REBUILT or vocabulary.stale(store):
         words.rebuild(store)

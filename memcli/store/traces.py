@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from memcli.store import typed
 from memcli.store.database import Store
 from memcli.store.scan import Windows, none, windows
 from memcli.store.spelling import spelled
@@ -67,7 +68,7 @@ def look(store: Store, removed: Sequence[str]) -> Found:
     """Look for the `removed` texts in all files. Raises OSError where one cannot be read."""
     wanted = sought(removed)
     paths = [*files(store), *beside(store)]
-    held = [(path, in_file(path, wanted)) for path in paths] if wanted else []
+    held = [(path, in_file(store, path, wanted)) for path in paths] if wanted else []
     everything = none()
     for _, found in held:
         everything = everything.together(found)
@@ -77,9 +78,12 @@ def look(store: Store, removed: Sequence[str]) -> Found:
     return Found(texts, where, sum(_size(path) for path in paths))
 
 
-def in_file(path: Path, wanted: Windows) -> Windows:
+def in_file(store: Store, path: Path, wanted: Windows) -> Windows:
     """Return which windows stand in a file; none in one that has just gone. Raises OSError."""
     try:
+        if store.paths and path == store.paths.history.absolute():
+            lines = "\n".join(typed.entries(typed.read(path)))  # without the times at which they were typed
+            return wanted.among(lines.encode(errors="surrogateescape"))
         return wanted.in_file(path)
     except FileNotFoundError:
         return none()

@@ -1,26 +1,18 @@
-"""Typed lines as they stand in their file, and how texts are taken out of what memcli writes beside the store.
-
-Invariant: an entry goes where it holds a removed text, or eight bytes of one that nothing kept holds. A typed line that
-was kept as a message or a memory therefore stays, unless what it says has been forgotten.
-"""
+"""Lines typed into the chat, as they stand in their file: prompt_toolkit writes each line of an entry behind a plus."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
-from memcli.errors import StoreUnwritable
-from memcli.paths import write_private
-from memcli.store import traces
-from memcli.store.database import Store
-from memcli.store.scan import Windows
 
-SHORTEST = 6  # characters: a shorter text is in other entries by chance, so only an entry equal to it goes
+def read(path: Path) -> str:
+    """Return a file that may hold any bytes as text; `errors="surrogateescape"` gives them back. Raises OSError."""
+    return path.read_bytes().decode("utf-8", errors="surrogateescape")
 
 
 def entries(text: str) -> list[str]:
-    """Return the entries of a file of typed lines, the oldest first: prompt_toolkit writes each line behind a plus."""
+    """Return the entries of the file, the oldest first."""
     found: list[str] = []
     lines: list[str] = []
     for line in [*text.split("\n"), ""]:
@@ -35,66 +27,3 @@ def entries(text: str) -> list[str]:
 def written(kept: Iterable[str]) -> str:
     """Return the file of these entries."""
     return "".join("\n# kept\n" + "".join(f"+{line}\n" for line in entry.split("\n")) for entry in kept)
-
-
-def take_out(store: Store, texts: Sequence[str]) -> list[Path]:
-    """Take what holds any of `texts` out of typed lines and log, and remove what an editor left; return the files.
-
-    Raises StoreUnwritable.
-    """
-    if not texts:
-        return []
-    wanted = traces.sought(texts)
-    changed: list[Path] = []
-    for path in traces.beside(store):
-        try:
-            if _taken_out(store, path, texts, wanted):
-                changed.append(path)
-        except FileNotFoundError:
-            continue  # another process was quicker
-        except OSError as error:
-            reason = (error.strerror or "it cannot be used").lower()
-            raise StoreUnwritable(f"{path} cannot be cleaned: {reason}", "delete that file yourself") from error
-    return changed
-
-
-def _taken_out(store: Store, path: Path, texts: Sequence[str], wanted: Windows) -> bool:
-    paths = store.paths
-    if paths is None:
-        return False
-    if path == paths.history.absolute():
-        return _rewritten(path, entries, written, _holding(store, path, texts, wanted))
-    if path == paths.log.absolute():
-        return _rewritten(path, _lines, "".join, _holding(store, path, (), wanted))
-    if path.parent.parent == paths.state.absolute() and traces.unkept(store, traces.in_file(path, wanted)):
-        shutil.rmtree(path.parent)  # the private folder of an editor that was killed
-        return True
-    return False
-
-
-def _lines(text: str) -> list[str]:
-    return text.splitlines(keepends=True)
-
-
-def _holding(store: Store, path: Path, texts: Sequence[str], wanted: Windows) -> Callable[[str], bool]:
-    left = traces.unkept(store, traces.in_file(path, wanted))
-    whole = [stripped for text in texts if (stripped := text.strip())]
-
-    def holds(entry: str) -> bool:
-        if any(text in entry if len(text) >= SHORTEST else entry.strip() == text for text in whole):
-            return True
-        return bool(left) and bool(left.among(entry.encode(errors="surrogateescape")))
-
-    return holds
-
-
-def _rewritten(
-    path: Path, cut: Callable[[str], list[str]], joined: Callable[[Iterable[str]], str], goes: Callable[[str], bool]
-) -> bool:
-    """Write the file without the entries that go, and tell whether there were any."""
-    there = cut(path.read_bytes().decode("utf-8", errors="surrogateescape"))
-    kept = [entry for entry in there if not goes(entry)]
-    if len(kept) == len(there):
-        return False
-    write_private(path, joined(kept).encode("utf-8", errors="surrogateescape"))
-    return True
