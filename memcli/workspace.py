@@ -70,7 +70,7 @@ class Workspace:
         self.notice("finishing a forgetting that was interrupted")
         try:
             with self.progress("Forgetting") as report:
-                cleaning.clean(store, report)
+                cleaning.finish(store, report)
         except (StoreLocked, StoreUnwritable) as error:
             self.notice(f"it is not finished yet: {error.message}" + (f" ({error.hint})" if error.hint else ""))
 

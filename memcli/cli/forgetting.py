@@ -75,7 +75,7 @@ def _closure(
         found = closures.closure_all(store)
     if found.empty:
         if cleaning.unclean(store):  # an earlier forgetting was interrupted before its bytes were gone
-            cleaning.clean(store)
+            cleaning.finish(store)
         raise NothingFound("there is nothing of that to forget")
     return found
 

@@ -17,9 +17,10 @@ from memcli.store.database import Store
 
 _MARK = "unclean"  # in meta: which process cleans, while deleted bytes may still be in the files
 
-# Chunks up to which the full-text index is made anew in any case, in half a second; 100,000 take five. SQLite before
-# 3.42 cannot read an index that something was deleted from until then.
-REBUILT = 10_000
+# Chunks up to which full-text index and file are written anew in any case, in half a second; for 100,000 the first
+# takes five seconds and the second three. SQLite before 3.42 cannot read an index that something was deleted from until
+# it is made anew.
+SMALL = 10_000
 
 Progress = Callable[[int, int], None]
 STEPS = 5
@@ -42,29 +43,41 @@ def stalled(store: Store) -> bool:
     return cleaner is not None and (":" not in cleaner or workers.dead(cleaner))
 
 
-def clean(store: Store, progress: Progress = lambda done, of: None) -> list[Path]:
-    """Clean, and return the files outside of the store that were removed or rewritten.
+def finish(store: Store, progress: Progress = lambda done, of: None) -> None:
+    """Clean up after a forgetting that was cut short. Raises what `clean` does."""
+    clean(store, progress)
+    done(store)
 
-    Raises StoreLocked where another process reads for longer than the busy timeout, StoreUnwritable where one of those
-    files can be neither removed nor written: then the mark stays.
+
+def done(store: Store) -> None:
+    """Take the mark away. That writes to the WAL again, but nothing that was deleted."""
+    store.run("DELETE FROM meta WHERE key = ?", (_MARK,))
+
+
+def clean(store: Store, progress: Progress = lambda done, of: None, *, thoroughly: bool = True) -> list[Path]:
+    """Clean, and return the files outside of the store that were removed or rewritten; the mark stays.
+
+    Where it is not to be done `thoroughly`, a large store is not written anew: who calls then looks whether anything
+    was left. Raises StoreLocked where another process reads for longer than the busy timeout, StoreUnwritable where one
+    of those files can be neither removed nor written.
     """
     store.run("UPDATE meta SET value = ? WHERE key = ?", (workers.name(), _MARK))
     progress(1, STEPS)
     gone, stuck = derived.remove(store)
     changed = outside.take_out(store, [text for (text,) in store.rows("SELECT text FROM forgetting")])
     progress(2, STEPS)
-    if index.size(store) <= REBUILT or vocabulary.stale(store):
+    small = index.size(store) <= SMALL
+    if small or vocabulary.stale(store):
         words.rebuild(store)
     store.run("DELETE FROM forgetting")
-    # Pages keep bytes of rows that were moved when they were balanced (secure_delete clears rows that are deleted):
-    # they are only gone once the pages are written anew.
-    store.patiently(lambda: store.run("VACUUM"))
+    # secure_delete clears rows and pages that are deleted. But pages may keep bytes of rows that were moved when they
+    # were balanced, which are only gone once all is written anew.
+    rewrite = "VACUUM" if small or thoroughly else "PRAGMA incremental_vacuum"
+    store.patiently(lambda: store.run(rewrite))
     progress(3, STEPS)
     store.patiently(lambda: _truncate(store))
     if stuck:
         raise StoreUnwritable(f"{stuck[0]} cannot be removed, and may quote what was forgotten", "remove it yourself")
-    # Taking the mark away writes to the WAL again, but nothing that was deleted.
-    store.run("DELETE FROM meta WHERE key = ?", (_MARK,))
     progress(4, STEPS)
     return [*gone, *changed]
 

@@ -16,6 +16,7 @@ from memcli.store.database import Store, listed
 from memcli.types import Owner
 
 MOST_READ = 5_000  # chunks whose terms are looked for; of more than that, these are spread evenly over them
+MOST_SOUGHT = 200  # chunks whose vectors are looked for as bytes
 _LOG = ("operations",)  # holds ids, which say nothing
 
 
@@ -29,13 +30,19 @@ class Manifest:
     terms: tuple[str, ...]
     states: tuple[Path, ...]
     texts: tuple[str, ...]
+    vectors: tuple[bytes, ...] | None  # None: too many to look for
+
+    @property
+    def large(self) -> bool:
+        """Whether there is too much to look for all of it."""
+        return self.vectors is None
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What was found of it: rows, vectors and states; terms; texts that can be read, and in which files.
 
-    `looked_through` is in bytes, over all files.
+    `looked_through` is in bytes, over all files. `residue` tells that something like pieces of its vectors was found.
     """
 
     rows: int = 0
@@ -43,6 +50,7 @@ class Proof:
     texts: int = 0
     files: tuple[Path, ...] = ()
     looked_through: int = 0
+    residue: bool = False
 
     @property
     def traces(self) -> int:
@@ -65,15 +73,16 @@ def manifest(store: Store, closure: Closure, summaries: Iterable[str], texts: It
         terms=tuple(terms),
         states=tuple(derived.files(store)),
         texts=tuple(sorted({text for text in texts if text.strip()})),
+        vectors=tuple(vectors.stored(store, [id_ for id_, _ in chunks])) if len(chunks) <= MOST_SOUGHT else None,
     )
 
 
 def prove(store: Store, gone: Manifest) -> Proof:
     """Look for what must be gone. Raises OSError where a file cannot be read."""
-    found = traces.look(store, gone.texts)
+    found = traces.look(store, gone.texts, gone.vectors or ())
     rows = sum(_rows(store, gone.ids)) + _strays(store, gone.chunks) + vectors.uncleared(store, gone.slots)
     rows += sum(path.exists() for path in gone.states)
-    return Proof(rows, _terms(store, gone.terms), found.texts, found.files, found.looked_through)
+    return Proof(rows, _terms(store, gone.terms), found.texts, found.files, found.looked_through, found.residue)
 
 
 def _rows(store: Store, ids: Iterable[str]) -> Iterator[int]:

@@ -109,14 +109,22 @@ def forget(
         items = (*closure.messages, *closure.memories, *closure.threads)
         operations.record(store, action=derived.FORGETTING, actor=actor, items=items, now=now, detail={"rows": rows})
         cleaning.mark(store, [*gone.texts, *typed])
-    others = cleaning.clean(store, progress)
-    try:
-        found = proof.prove(store, gone)
-    except OSError as error:
-        raise StoreUnwritable(f"the files cannot be looked through: {error}", "run: memcli doctor") from error
+    others = cleaning.clean(store, progress, thoroughly=gone.large)
+    found = _proved(store, gone)
+    if not gone.large and (found.traces or found.residue):
+        others += cleaning.clean(store, progress)
+        found = _proved(store, gone)
+    cleaning.done(store)
     progress(cleaning.STEPS, cleaning.STEPS)
     files = dict.fromkeys(str(path) for path in (*traces.files(store), *others))
     return Receipt(rows, tuple(files), found, traces.mentions(store, gone.texts))
+
+
+def _proved(store: Store, gone: proof.Manifest) -> Proof:
+    try:
+        return proof.prove(store, gone)
+    except OSError as error:
+        raise StoreUnwritable(f"the files cannot be looked through: {error}", "run: memcli doctor") from error
 
 
 def _write_down(store: Store, closure: Closure) -> proof.Manifest:

@@ -37,6 +37,10 @@ class Windows:
     def __len__(self) -> int:
         return len(self.values)
 
+    def each(self) -> list[bytes]:
+        """Return each of them."""
+        return [value.tobytes() for value in self.values]
+
     def among(self, data: bytes | memoryview) -> Windows:
         """Return those that stand in `data`, at any offset."""
         import numpy as np
@@ -93,11 +97,12 @@ def none() -> Windows:
     return windows(())
 
 
-def windows(texts: Iterable[str]) -> Windows:
-    """Return the windows of `texts`; a text shorter than WIDTH has none."""
+def windows(texts: Iterable[str | bytes]) -> Windows:
+    """Return the windows of `texts`; what is shorter than WIDTH has none."""
     import numpy as np
 
-    encoded = [data for text in texts if len(data := text.encode(errors="surrogatepass")) >= WIDTH]
+    whole = (text if isinstance(text, bytes) else text.encode(errors="surrogatepass") for text in texts)
+    encoded = [data for data in whole if len(data) >= WIDTH]
     step = 1 + sum(map(len, encoded)) // MOST
     made = [np.lib.stride_tricks.sliding_window_view(np.frombuffer(data, np.uint8), WIDTH)[::step] for data in encoded]
     if not made:

@@ -15,19 +15,24 @@ from pathlib import Path
 
 from memcli.store import typed
 from memcli.store.database import Store
-from memcli.store.scan import Windows, none, windows
+from memcli.store.scan import WIDTH, Windows, none, windows
 from memcli.store.spelling import spelled
 
+BESIDE = 3  # bytes of a window that may be a number of the file's own
 _SCRATCH = ("forgetting",)  # tables of texts that go: what stands in them is not kept
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """How many of the removed texts can still be read, in which files, and how many bytes were looked through."""
+    """How many of the removed texts can still be read, in which files, and how many bytes were looked through.
+
+    `residue` tells that pieces of vectors were found, which may also be a kept one's.
+    """
 
     texts: int
     files: tuple[Path, ...]
     looked_through: int
+    residue: bool
 
 
 def files(store: Store) -> list[Path]:
@@ -64,18 +69,19 @@ def sought(texts: Iterable[str]) -> Windows:
     return windows([*whole, *(form for text in whole if (form := spelled(text)))])
 
 
-def look(store: Store, removed: Sequence[str]) -> Found:
-    """Look for the `removed` texts in all files. Raises OSError where one cannot be read."""
-    wanted = sought(removed)
+def look(store: Store, removed: Sequence[str], vectors: Iterable[bytes] = ()) -> Found:
+    """Look for the `removed` texts and vectors in all files. Raises OSError where one cannot be read."""
+    pieces = windows(vectors).without(windows([bytes(WIDTH)]))
+    wanted = sought(removed).together(pieces)
     paths = [*files(store), *beside(store)]
     held = [(path, in_file(store, path, wanted)) for path in paths] if wanted else []
     everything = none()
     for _, found in held:
         everything = everything.together(found)
-    left = unkept(store, everything)
+    left = unkept(store, everything.without(pieces))
     texts = sum(bool(sought([text]).shared(left)) for text in removed) if left else 0
     where = tuple(path for path, found in held if found.shared(left))
-    return Found(texts, where, sum(_size(path) for path in paths))
+    return Found(texts, where, sum(_size(path) for path in paths), residue=bool(everything.shared(pieces)))
 
 
 def in_file(store: Store, path: Path, wanted: Windows) -> Windows:
@@ -90,28 +96,65 @@ def in_file(store: Store, path: Path, wanted: Windows) -> Windows:
 
 
 def unkept(store: Store, wanted: Windows) -> Windows:
-    """Return the windows that stand in nothing that is kept."""
-    for text in _kept(store):
+    """Return the windows that stand in nothing that is kept, not even beside a few bytes of the file's own."""
+    for columns in _columns(store):
         if not wanted:
-            break
-        wanted = wanted.without(wanted.among(text.encode(errors="surrogatepass")))
-    return wanted
+            return wanted
+        row = " || ".join(f"coalesce({column}, '')" for column in columns.names)
+        rows = store.value(f"SELECT coalesce(group_concat({row}, char(10)), '') FROM {columns.table}")
+        wanted = wanted.without(wanted.among(rows.encode()))
+    wanted = wanted.without(wanted.among(_terms(store)))
+    return _unexplained(store, wanted) if wanted else wanted
 
 
-def _kept(store: Store) -> Iterator[str]:
-    """Yield all that is kept: texts of one row in one piece, as they stand in the file, and the terms of full text."""
+def _unexplained(store: Store, wanted: Windows) -> Windows:
+    """Return the windows that are no end, or no beginning, of a kept text with a few other bytes beside it.
+
+    In the file a text stands between numbers: `Caroline"` is her name and the 34th row of an index.
+    """
+    terms = _terms(store)
+    cut = {value: _cut(value) for value in wanted.each() if not any(part in terms for part in _cut(value))}
+    ends = {end for parts in cut.values() for end in parts[:BESIDE]}
+    beginnings = {beginning for parts in cut.values() for beginning in parts[BESIDE:]}
+    kept: set[bytes] = set()
+    for columns in _columns(store) if cut else ():
+        for row in store.rows(f"SELECT {', '.join(columns.names)} FROM {columns.table}"):
+            for text in row:
+                data = text.encode() if text else b""
+                for size in range(WIDTH - BESIDE, WIDTH):
+                    kept |= {data[-size:]} & ends
+                    kept |= {data[:size]} & beginnings
+    return windows(value for value, parts in cut.items() if not kept & set(parts))
+
+
+def _cut(value: bytes) -> list[bytes]:
+    """Return what is left of a window without some bytes at its end, and at its beginning."""
+    return [value[:-n] for n in range(1, BESIDE + 1)] + [value[n:] for n in range(1, BESIDE + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns of a table that hold text, in the order in which they stand in a row; or what stands for a table."""
+
+    table: str
+    names: tuple[str, ...]
+
+
+def _columns(store: Store) -> Iterator[_Columns]:
+    """Yield where all that is kept stands: rows of tables, and the schema."""
     tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
-    shadows = "chunks_fts_*", "chunks_vec_*", "sqlite_*"
-    where = " ".join(f"AND name NOT GLOB '{each}'" for each in shadows)
-    for (table,) in store.rows(f"{tables} {where} ORDER BY name"):
-        columns = [
-            n for n, kind in store.rows("SELECT name, type FROM pragma_table_info(?)", (table,)) if kind == "TEXT"
-        ]
-        if columns and table not in _SCRATCH:
-            row = " || ".join(f"coalesce(\"{column}\", '')" for column in columns)
-            yield store.value(f"SELECT coalesce(group_concat({row}, char(10)), '') FROM {table}")
-    yield store.value("SELECT coalesce(group_concat(term, char(10)), '') FROM chunks_terms")
-    yield store.value("SELECT group_concat(name || tbl_name || coalesce(sql, ''), char(10)) FROM sqlite_schema")
+    shadows = " ".join(f"AND name NOT GLOB '{each}'" for each in ("chunks_fts_*", "chunks_vec_*", "sqlite_*"))
+    for (table,) in store.rows(f"{tables} {shadows} ORDER BY name"):
+        sql = "SELECT name FROM pragma_table_info(?) WHERE type = 'TEXT'"
+        names = tuple(f'"{name}"' for (name,) in store.rows(sql, (table,)))
+        if names and table not in _SCRATCH:
+            yield _Columns(table, names)
+    yield _Columns("sqlite_schema", ("name", "tbl_name", "sql"))
+
+
+def _terms(store: Store) -> bytes:
+    joined: str = store.value("SELECT coalesce(group_concat(term, char(10)), '') FROM chunks_terms")
+    return joined.encode()
 
 
 def mentions(store: Store, removed: Sequence[str]) -> tuple[str, ...]:

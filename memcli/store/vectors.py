@@ -118,6 +118,16 @@ def cosines(store: Store, vector: bytes, chunk_ids: Iterable[int]) -> dict[int, 
     return {chunk_id: cosine for chunk_id, cosine in found if cosine is not None}  # None: a vector of zeros
 
 
+def stored(store: Store, chunk_ids: Iterable[int]) -> list[bytes]:
+    """Return the vectors of those of `chunk_ids` that have one."""
+    if not _has_vectors(store):
+        return []
+    sql = """
+        SELECT v.embedding FROM json_each(?) AS wanted CROSS JOIN chunks_vec AS v ON v.chunk_id = wanted.value
+    """
+    return [vector for (vector,) in store.rows(sql, (listed(chunk_ids),))]
+
+
 def slots(store: Store, chunk_ids: Iterable[int]) -> list[tuple[int, int]]:
     """Return where sqlite-vec keeps the vectors of chunks: the row of the vectors, and which of them."""
     if not _has_vectors(store):

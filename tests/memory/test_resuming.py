@@ -331,7 +331,7 @@ def test_a_cleaning_that_is_made_up_for_later_removes_the_states(
             forget_all(store)
     assert len(in_folder(folder)) == 1
     assert cleaning.unclean(store)
-    cleaning.clean(store)
+    cleaning.finish(store)
     assert in_folder(folder) == []
     assert not cleaning.unclean(store)
 
@@ -346,7 +346,7 @@ def test_a_state_that_cannot_be_removed_is_an_error_and_the_cleaning_stays_due(
             forget_all(store)
     assert cleaning.unclean(store)
     assert threads.all_threads(store) == []  # the rows are gone all the same
-    cleaning.clean(store)
+    cleaning.finish(store)
     assert (in_folder(folder), cleaning.unclean(store)) == ([], False)
 
 
