@@ -20,6 +20,7 @@ from memcli.store.spelling import spelled
 
 BESIDE = 3  # bytes of a window that may be a number of the file's own
 
+_OWN = (("chunks_vec_info", "key", "value"), ("chunks_fts_config", "k", "v"))  # what the indexes note of themselves
 _SCRATCH = ("forgetting",)  # tables of texts that go: what stands in them is not kept
 
 
@@ -153,6 +154,9 @@ def _columns(store: Store) -> Iterator[_Columns]:
         names = tuple(f'"{name}"' for (name,) in store.rows(sql, (table,)))
         if names and table not in _SCRATCH:
             yield _Columns(table, names)
+    for table, key, value in _OWN:
+        if store.rows("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)):
+            yield _Columns(table, (key, f"CAST({value} AS TEXT)"))
     yield _Columns("sqlite_schema", ("name", "tbl_name", "sql"))
 
 
