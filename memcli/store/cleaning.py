@@ -57,8 +57,8 @@ def done(store: Store) -> None:
 def clean(store: Store, progress: Progress = lambda done, of: None, *, thoroughly: bool = True) -> list[Path]:
     """Clean, and return the files outside of the store that were removed or rewritten; the mark stays.
 
-    Where it is not to be done `thoroughly`, a large store is not written anew: who calls then looks whether anything
-    was left. Raises StoreLocked where another process reads for longer than the busy timeout, StoreUnwritable where one
+    Where it is not to be done `thoroughly`, a large store and its index are not written anew unless the index needs it:
+    who calls then looks whether anything was left. Raises StoreLocked where another process reads for longer than the busy timeout, StoreUnwritable where one
     of those files can be neither removed nor written.
     """
     store.run("UPDATE meta SET value = ? WHERE key = ?", (workers.name(), _MARK))
@@ -67,7 +67,7 @@ def clean(store: Store, progress: Progress = lambda done, of: None, *, thoroughl
     changed = outside.take_out(store, [text for (text,) in store.rows("SELECT text FROM forgetting")])
     progress(2, STEPS)
     small = index.size(store) <= SMALL
-    if small or vocabulary.stale(store):
+    if small or thoroughly or vocabulary.stale(store):
         words.rebuild(store)
     store.run("DELETE FROM forgetting")
     # secure_delete clears rows and pages that are deleted. But pages may keep bytes of rows that were moved when they

@@ -16,7 +16,7 @@ from memcli.store.database import Store, listed
 from memcli.types import Owner
 
 MOST_READ = 5_000  # chunks whose terms are looked for; of more than that, these are spread evenly over them
-MOST_SOUGHT = 50  # chunks whose vectors are looked for as bytes: beyond it, the file is rather written anew
+MOST_SOUGHT = 50  # chunks whose vectors are looked for: beyond it, index and file are rather written anew
 _LOG = ("operations",)  # holds ids, which say nothing
 
 
@@ -67,7 +67,7 @@ def manifest(store: Store, closure: Closure, summaries: Iterable[str], texts: It
     found = vocabulary.terms(store, [text for _, text in read])
     terms = vocabulary.only_of(found, vocabulary.counts(store, found)) if every else []
     return Manifest(
-        slots=tuple(vectors.slots(store, (id_ for id_, _ in chunks))),
+        slots=tuple(vectors.slots(store, (id_ for id_, _ in read))),
         ids=(*closure.messages, *closure.memories, *closure.threads, *summaries),
         chunks=tuple(id_ for id_, _ in chunks),
         terms=tuple(terms),

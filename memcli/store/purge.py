@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from memcli.errors import StoreUnwritable, TracesLeft
-from memcli.store import cleaning, derived, operations, proof, summaries, threads, traces
+from memcli.store import cleaning, derived, operations, proof, summaries, threads, traces, words
 from memcli.store.cleaning import Progress
 from memcli.store.closure import (
     Closure,
@@ -104,7 +104,10 @@ def forget(
         closure = _with_newcomers(store, closure)
         gone = _write_down(store, closure)
         before = _count(store)
-        _delete(store, closure)
+        if gone.large:
+            words.delete_coarsely(store, lambda: _delete(store, closure))
+        else:
+            _delete(store, closure)
         rows = {table: before[table] - left for table, left in _count(store).items() if before[table] != left}
         items = (*closure.messages, *closure.memories, *closure.threads)
         operations.record(store, action=derived.FORGETTING, actor=actor, items=items, now=now, detail={"rows": rows})

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WIDTH = 8  # bytes: one machine word
-# Windows that are looked for at most, spread evenly over the texts: 32 MB, some 2 MB of text without repetition.
-MOST = 4_000_000
+MOST = 500_000  # windows that are looked for, spread evenly over the texts where there are more
 _AT_ONCE = 1 << 18  # windows in a step, in which no copy leaves the processor's cache; 2^16 takes a third longer
 _PIECE = 1 << 24  # bytes of a file that are read at a time
 _FACTOR = 0x9E3779B97F4A7C15  # 2^64 by the golden ratio: Knuth's multiplicative hashing
@@ -62,8 +61,8 @@ class Windows:
                 hashed = np.multiply(part, factor, out=room[: len(part)])
                 np.right_shift(hashed, shift, out=hashed)
                 likely = part[marked.take(hashed.view(np.int64))]
-                if len(likely):
-                    found |= np.isin(self.values, likely)
+                places = np.minimum(np.searchsorted(self.values, likely), len(self.values) - 1)
+                found[places[self.values[places] == likely]] = True
         return Windows(self.values[found])
 
     def in_file(self, path: Path) -> Windows:

@@ -141,11 +141,12 @@ def uncleared(store: Store, freed: Iterable[tuple[int, int]]) -> int:
     if not _has_vectors(store):
         return 0
     sql = """
-        WITH freed (row, place) AS (SELECT value ->> 0, value ->> 1 FROM json_each(:freed)),
-        held (vector) AS (
+        WITH freed (row, place) AS MATERIALIZED (
+            SELECT value ->> 0, value ->> 1 FROM json_each(:freed)
+            EXCEPT SELECT chunk_id, chunk_offset FROM chunks_vec_rowids
+        ), held (vector) AS (
             SELECT substr(v.vectors, place * :size + 1, :size)
             FROM freed CROSS JOIN chunks_vec_vector_chunks00 AS v ON v.rowid = freed.row
-            WHERE (row, place) NOT IN (SELECT chunk_id, chunk_offset FROM chunks_vec_rowids)
         ) SELECT count(*) FROM held WHERE vector != zeroblob(length(vector))
     """
     size = _FLOAT * int(store.value("SELECT value FROM meta WHERE key = 'dimension'"))

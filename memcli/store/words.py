@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from memcli.errors import StoreDamaged
@@ -258,6 +258,16 @@ def intact(store: Store) -> bool:
     except StoreDamaged:
         return False
     return True
+
+
+def delete_coarsely(store: Store, delete: Callable[[], None]) -> None:
+    """Run `delete` with words only marked as deleted, which is far quicker for many chunks; `rebuild` the index then."""
+    option = "INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('secure-delete', ?)"
+    store.run(option, (0,))
+    try:
+        delete()
+    finally:
+        store.run(option, (1,))
 
 
 def rebuild(store: Store) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from memcli.errors import TracesLeft
-from memcli.store import cleaning, derived, purge, vectors
+from memcli.store import cleaning, derived, purge, vectors, words
 from memcli.store.database import Store
 from memcli.store.purge import Receipt
 from tests.store.making import NOW, Filled
@@ -66,7 +66,7 @@ def test_a_slot_that_holds_a_vector_of_nobody_is_found(filled: Filled) -> None:
 def test_terms_that_the_index_keeps_are_found(
     forget: Callable[[], Receipt], filled: Filled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cleaning, "SMALL", 0)
+    monkeypatch.setattr(words, "rebuild", lambda store: None)
     filled.store.run("DROP TRIGGER chunks_words_out")
     assert forget().proof.terms == len({"my", "locker", "code", "4711", "zanzibar"})
 
@@ -75,7 +75,7 @@ def test_a_term_that_another_chunk_has_is_none_of_its_own(
     forget: Callable[[], Receipt], filled: Filled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filled.say("my code")
-    monkeypatch.setattr(cleaning, "SMALL", 0)
+    monkeypatch.setattr(words, "rebuild", lambda store: None)
     filled.store.run("DROP TRIGGER chunks_words_out")
     assert forget().proof.terms == len({"locker", "4711", "zanzibar"})
 
