@@ -34,7 +34,10 @@ class _Shift:
 
 
 def believed(store: Store, when: str, *, kind: Kind | None = None, retired: bool = False) -> list[Memory]:
-    """Return the memories that were believed at `when`, as they were, oldest first; with `retired` all known by then."""
+    """Return the memories that were believed at `when`, as they were, oldest first.
+
+    With `retired` come all that were known by then, expired ones too.
+    """
     where = " AND ".join(filters.believed(":when", retired=retired))
     sql = f"SELECT i.id FROM memories AS i WHERE {where} AND (:kind IS NULL OR i.kind = :kind)"
     with store.atomic("BEGIN"):  # one view of memories and log

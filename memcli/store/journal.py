@@ -20,8 +20,8 @@ from memcli.store.database import Store
 from memcli.store.operations import Operation
 from memcli.types import CoreBlock, Kind, Memory, Source, Trust
 
-# "do": what was done, "id": to which memory, "was" and "is": columns before and after it, "at": since when it holds, where
-# that is not the operation's own time; and what more it takes.
+# "do": what was done, "id": to which memory, "was" and "is": columns before and after it, "at": since when it holds,
+# where that is not the operation's own time; and what more it takes.
 Change = dict[str, Any]
 
 
@@ -183,7 +183,8 @@ class TakenBack:
 def take_back(store: Store, operation: Operation, now: str) -> TakenBack:
     """Undo a recorded operation, so that what was believed before it is believed again, and nothing else.
 
-    What has been forgotten since is left alone. Raises InputError for an operation that has been undone already, or holds nothing to undo it with.
+    What has been forgotten since is left alone. Raises InputError for an operation that has been undone already, or holds
+    nothing to undo it with.
     """
     with store.atomic():
         open_ = store.rows(

@@ -1,7 +1,8 @@
 """Memories: statements kept across threads, with tags and provenance; superseding closes a row, it never overwrites.
 
-Invariants: what was undone is retired, so nothing that looks for current memories sees it; ids are random, so what was made within one second stands in the order of arrival. That is the order of the
-rows: VACUUM may number them anew, but never reorders them.
+Invariants: what was undone is retired, so nothing that looks for current memories sees it; ids are random, so what was
+made within one second stands in the order of arrival. That is the order of the rows: VACUUM may number them anew, but
+never reorders them.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def withdraw(store: Store, id: str, *, made_at: str, now: str) -> bool:  # noqa:
 
 
 def reopen(store: Store, id: str, *, retired: str, now: str) -> None:  # noqa: A002
-    """Note that a memory is believed again, which an operation at `retired` had superseded; its columns are not touched.
+    """Note that a memory is believed again, which an operation at `retired` superseded; its columns are not touched.
 
     That it was superseded as of an earlier time, that of a message, is undone with the rest.
     """
