@@ -183,8 +183,8 @@ class TakenBack:
 def take_back(store: Store, operation: Operation, now: str) -> TakenBack:
     """Undo a recorded operation, so that what was believed before it is believed again, and nothing else.
 
-    What has been forgotten since is left alone. Raises InputError for an operation that has been undone already, or holds
-    nothing to undo it with.
+    What has been forgotten since is left alone. Raises InputError for an operation that has been undone already, or
+    holds nothing to undo it with.
     """
     with store.atomic():
         open_ = store.rows(
