@@ -75,8 +75,8 @@ class Replay:
     def settle(self, when: str) -> None:
         self.after.append((when, copy.deepcopy(self.now)))
 
-    def believed(self, when: str) -> dict[str, dict[str, Any]]:
-        return [state for at, state in self.after if at <= when][-1].at(when)
+    def then(self, when: str) -> State:
+        return [state for at, state in self.after if at <= when][-1]
 
 
 class Both:
@@ -176,7 +176,8 @@ class Both:
     # --- what is seen ---
 
     def check(self, when: str) -> None:
-        expected = self.replay.believed(when)
+        then = self.replay.then(when)
+        expected = then.at(when)
         found = asof.believed(self.store, when)
         assert {m.id: {name: getattr(m, name) for name in _PLAIN} for m in found} == {
             id_: {name: one[name] for name in _PLAIN} for id_, one in expected.items()
@@ -187,8 +188,10 @@ class Both:
         assert all((m.retired_at, m.superseded_by, m.undone) == (None, None, False) for m in found)
         assert [(m.created_at, m.order) for m in found] == sorted((m.created_at, m.order) for m in found)
         assert self.filled.found("statement", Filters(kinds=MEMORIES, as_of=when), 200, self.when) == set(expected)
-        known = {m.id for m in asof.believed(self.store, when, retired=True)}
-        assert known == {id_ for id_, made in self.replay.made.items() if made <= when}
+        known = asof.believed(self.store, when, retired=True)
+        assert {m.id for m in known} == {id_ for id_, made in self.replay.made.items() if made <= when}
+        assert {m.id for m in known if m.retired_at is None} == set(then.held)
+        assert all(m.retired_at <= when for m in known if m.retired_at)
 
     def check_now(self) -> None:
         expected = set(self.replay.now.at(self.when))
@@ -209,9 +212,13 @@ STEP = st.tuples(st.sampled_from(WHAT), st.integers(0, 11), st.integers(0, 11), 
 @example(  # edited, taken back and edited anew within a second, and taken back in the next
     steps=[("add", 0, 0, 1), ("edit", 0, 0, 0), ("undo", 0, 0, 0), ("edit", 0, 0, 1), ("undo", 0, 0, 1)], days=[]
 )
-@example(  # strengthened, superseded with an end, all taken back, and superseded by another
+@example(  # strengthened by a message that is forgotten once that is taken back
+    steps=[("add", 1, 0, 1), ("strengthen", 0, 0, 60), ("undo", 0, 0, 60), ("forget", 0, 0, 1)], days=[]
+)
+@example(  # strengthened twice, superseded with an end, both taken back, and superseded by another
     steps=[
-        *[("add", 0, 0, 1), ("add", 1, 0, 1), ("strengthen", 0, 1, 60), ("supersede", 0, 1, 60), ("undo", 1, 0, 60)],
+        *[("add", 0, 0, 1), ("add", 1, 0, 1), ("strengthen", 0, 1, 60), ("strengthen", 0, 1, 60)],
+        *[("supersede", 0, 1, 60), ("undo", 1, 0, 60)],
         *[("add", 2, 0, 60), ("conflict", 0, 1, 60), ("merge", 0, 1, 60), ("undo", 1, 0, 60), ("supersede", 1, 0, 60)],
     ],
     days=[],
