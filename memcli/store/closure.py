@@ -149,7 +149,8 @@ def portraits(store: Store, memories: Iterable[str]) -> set[str]:
 def versions(store: Store, memories: Iterable[str]) -> set[str]:
     """Return `memories` with all that they superseded, or that superseded them, at any remove.
 
-    Of what did so until it was undone, that is what was undone itself: nothing that stands by itself since.
+    Of what did so until that was undone, what was undone itself comes along, and nothing that stands by itself since;
+    and so does what was undone and says the same.
     """
     sql = """
         WITH RECURSIVE version (id) AS (
@@ -160,6 +161,8 @@ def versions(store: Store, memories: Iterable[str]) -> set[str]:
                 JOIN memories AS m ON m.id = l.superseded_by WHERE m.undone
             UNION SELECT m.id FROM version JOIN lapses AS l ON l.superseded_by = version.id
                 JOIN memories AS m ON m.id = l.memory_id WHERE m.undone
+            UNION SELECT u.id FROM version JOIN memories AS m USING (id)
+                JOIN memories AS u ON u.text = m.text AND u.undone = 1
         ) SELECT id FROM version
     """
     return _ids(store, sql, listed(memories))

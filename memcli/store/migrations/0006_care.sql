@@ -9,6 +9,7 @@ ALTER TABLE memories ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
 
 -- 1: what made it was undone, at `retired_at`. It stays as history until it is forgotten.
 ALTER TABLE memories ADD COLUMN undone INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX memories_undone ON memories (text) WHERE undone = 1;
 
 -- Times within `created_at`..`retired_at` in which a memory was not believed: it was superseded, until that was undone;
 -- or it was made later than `created_at` tells, and that was undone. No key: several may begin and end in one second.
