@@ -54,7 +54,7 @@ def views(store: Store, records: Sequence[Memory], when: str) -> list[Memory]:
     lapsed = lapses.of(store, ids)
     kept = _messages(store, shifts)
     return [
-        _view(record, lapsed.get(record.id, ()), shifts.get(record.id, _Shift()), kept, when, beside[record.id])
+        _view(record, lapsed.get(record.id, ()), shifts.get(record.id), kept, when, beside[record.id])
         for record in records
     ]
 
@@ -62,12 +62,12 @@ def views(store: Store, records: Sequence[Memory], when: str) -> list[Memory]:
 def _shifts(store: Store, records: Mapping[str, Memory], when: str) -> dict[str, _Shift]:
     """Return what has changed since `when`, of those memories that have."""
     sql = """
-        SELECT at, undone_at, detail ->> '$.changes' AS changes FROM operations
-        WHERE changes IS NOT NULL AND (at > ?1 OR undone_at > ?1) ORDER BY id
-    """
+        SELECT at, undone_at, detail FROM operations
+        WHERE (at > ?1 OR undone_at > ?1) AND (instr(detail, '"was"') OR instr(detail, '"other"')) ORDER BY id
+    """  # what was just added has neither, and need not be read
     shifts: dict[str, _Shift] = {}
-    for done, undone_at, changes in store.rows(sql, (when + _END,)):
-        for change in json.loads(changes):
+    for done, undone_at, detail in store.rows(sql, (when + _END,)):
+        for change in json.loads(detail).get("changes", ()):
             for id_ in {change.get("id"), change.get("other")} & records.keys():
                 shift = shifts.setdefault(id_, _Shift())
                 if undone_at is None and _since(change, records[id_], done) > when + _END:
@@ -84,17 +84,22 @@ def _since(change: Change, record: Memory, done: str) -> str:
 
 
 def _view(
-    record: Memory, lapsed: Iterable[Lapse], shift: _Shift, kept: Mapping[str, int], when: str, beside: tuple[str, ...]
+    record: Memory,
+    lapsed: Iterable[Lapse],
+    shift: _Shift | None,
+    kept: Mapping[str, int],
+    when: str,
+    beside: tuple[str, ...],
 ) -> Memory:
-    said = sum(_times(change) for change in shift.undone) - sum(_times(change) for change in shift.later)
-    return replace(
-        record,
-        times_said=record.times_said + said,
-        sources=_sources(record.sources, shift, kept),
-        conflicts=beside,
-        **_columns(shift),
-        **_belief(record, lapsed, when),
-    )
+    """Return a memory as it was, which for most is as it is."""
+    seen = _belief(record, lapsed, when)
+    if beside != record.conflicts:
+        seen["conflicts"] = beside
+    if shift:
+        said = sum(_times(change) for change in shift.undone) - sum(_times(change) for change in shift.later)
+        seen |= _columns(shift) | {"times_said": record.times_said + said}
+        seen["sources"] = _sources(record.sources, shift, kept)
+    return replace(record, **seen) if seen else record
 
 
 def _belief(record: Memory, lapsed: Iterable[Lapse], when: str) -> dict[str, Any]:
@@ -105,7 +110,7 @@ def _belief(record: Memory, lapsed: Iterable[Lapse], when: str) -> dict[str, Any
         if lapse.since <= when + _END < lapse.until:
             undone = record.undone and lapse.superseded_by is None  # it had not been made yet
             return {"retired_at": lapse.since, "superseded_by": lapse.superseded_by, "undone": undone}
-    return {"retired_at": None, "superseded_by": None, "undone": False}
+    return {"retired_at": None, "superseded_by": None, "undone": False} if record.retired_at else {}
 
 
 def _columns(shift: _Shift) -> dict[str, Any]:
