@@ -208,7 +208,7 @@ STEP = st.tuples(st.sampled_from(WHAT), st.integers(0, 11), st.integers(0, 11), 
 
 
 @given(steps=st.lists(STEP, min_size=1, max_size=12), days=st.lists(st.floats(0, 8), max_size=2))
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(  # edited, taken back and edited anew within a second, and taken back in the next
     steps=[("add", 0, 0, 1), ("edit", 0, 0, 0), ("undo", 0, 0, 0), ("edit", 0, 0, 1), ("undo", 0, 0, 1)], days=[]
 )
