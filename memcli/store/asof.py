@@ -16,11 +16,11 @@ from typing import Any
 
 from memcli.store import filters, lapses, memories
 from memcli.store.database import Store, listed
+from memcli.store.filters import END
 from memcli.store.journal import Change
 from memcli.store.lapses import Lapse
 from memcli.types import Kind, Memory, Source
 
-_END = "~"  # sorts after every digit and sign: a time at a lower precision lasts until its end
 # Columns that changes may set. How often it was said is counted instead, and lapses tell of the rest.
 _SET = ("valid_from", "valid_to", "expires_at", "confirmed_at", "importance", "pinned")
 
@@ -66,13 +66,13 @@ def _shifts(store: Store, records: Mapping[str, Memory], when: str) -> dict[str,
         WHERE (at > ?1 OR undone_at > ?1) AND (instr(detail, '"was"') OR instr(detail, '"other"')) ORDER BY id
     """  # what was just added has neither, and need not be read
     shifts: dict[str, _Shift] = {}
-    for done, undone_at, detail in store.rows(sql, (when + _END,)):
+    for done, undone_at, detail in store.rows(sql, (when + END,)):
         for change in json.loads(detail).get("changes", ()):
             for id_ in {change.get("id"), change.get("other")} & records.keys():
                 shift = shifts.setdefault(id_, _Shift())
-                if undone_at is None and _since(change, records[id_], done) > when + _END:
+                if undone_at is None and _since(change, records[id_], done) > when + END:
                     shift.later.append(change)
-                elif undone_at is not None and done <= when + _END:
+                elif undone_at is not None and done <= when + END:
                     shift.undone.append(change)
     return shifts
 
@@ -104,10 +104,10 @@ def _view(
 
 def _belief(record: Memory, lapsed: Iterable[Lapse], when: str) -> dict[str, Any]:
     """Return the columns that say whether, and for what, a memory had been retired."""
-    if record.retired_at and record.retired_at <= when + _END:
+    if record.retired_at and record.retired_at <= when + END:
         return {}
     for lapse in lapsed:
-        if lapse.since <= when + _END < lapse.until:
+        if lapse.since <= when + END < lapse.until:
             undone = record.undone and lapse.superseded_by is None  # it had not been made yet
             return {"retired_at": lapse.since, "superseded_by": lapse.superseded_by, "undone": undone}
     return {"retired_at": None, "superseded_by": None, "undone": False} if record.retired_at else {}

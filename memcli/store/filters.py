@@ -24,6 +24,7 @@ from memcli.types import Filters
 
 _SAID = "i.created_at"  # of messages, always to the second: bare, so that its index serves
 _DAY = len("2026-03-01")
+END = "~"  # behind a time that is known less precisely: it sorts after every digit and sign
 _TRUE_FROM = "coalesce(i.valid_from, i.created_at)"
 _DATED = f"length(i.valid_from) <= {_DAY}"  # of a memory that is known to have been true from a date, not from a time
 MESSAGE = "message"  # the kind that a message has in filters and results
@@ -112,7 +113,9 @@ def _message_terms(filters: Filters) -> list[str]:
 def _memory_terms(filters: Filters, form: _Form) -> list[str]:
     terms = []
     if filters.since:
-        terms.append(f"CASE WHEN {_DATED} THEN i.valid_from || '~' >= :f_since_day ELSE {_TRUE_FROM} >= :f_since END")
+        terms.append(
+            f"CASE WHEN {_DATED} THEN i.valid_from || '{END}' >= :f_since_day ELSE {_TRUE_FROM} >= :f_since END"
+        )
     if filters.until:
         by_day, by_time = _by("i.valid_from", ":f_until_day"), _by(_TRUE_FROM, ":f_until")
         terms.append(f"CASE WHEN {_DATED} THEN {by_day} ELSE {by_time} END")
@@ -154,4 +157,4 @@ def believed(then: str, *, retired: bool = False, expired: bool = False) -> list
 
 def _by(time: str, limit: str) -> str:
     """Return that `time` is not after `limit`."""
-    return f"{time} <= {limit} || '~'"
+    return f"{time} <= {limit} || '{END}'"

@@ -12,7 +12,7 @@ import pytest
 from memcli.store import undoing
 from memcli.store.database import Store
 from memcli.store.journal import Journal
-from memcli.types import Kind, Memory, Trust
+from memcli.types import Kind, Memory, Owner, Trust
 from tests.program import Program
 from tests.store.making import Filled
 
@@ -43,7 +43,7 @@ def moved(memcli: Program, store: Store) -> Moved:
     def form(text: str, now: str, over: Memory | None = None, valid_to: str | None = None) -> Memory:
         journal = Journal(store, action="form", actor="formation", now=now)
         made = journal.add(kind=Kind.SEMANTIC, text=text, trust=Trust.USER, formed_by="rules")
-        filled.index("memory", made.id, [text])  # type: ignore[arg-type]
+        filled.index(Owner.MEMORY, made.id, [text])
         if over:
             journal.supersede(over.id, made.id, valid_to=valid_to)
         journal.record()

@@ -17,7 +17,7 @@ from memcli.memory.timeline import utc
 from memcli.store import asof, health, memories, purge, undoing
 from memcli.store.database import Store
 from memcli.store.journal import Journal
-from memcli.types import Filters, Kind, Source, Trust
+from memcli.types import Filters, Kind, Owner, Source, Trust
 from tests.store.making import EMBEDDER, Filled
 
 START = datetime.fromisoformat("2026-03-01T09:00:00+00:00")
@@ -135,7 +135,7 @@ class Both:
     def merge(self, one: str, other: str, _: int) -> None:
         text, journal = self.text(), self.journal()
         made = journal.add(kind=Kind.SEMANTIC, text=text, trust=Trust.USER, sources=self.source(0), times_said=2)
-        self.filled.index("memory", made.id, [text])  # type: ignore[arg-type]
+        self.filled.index(Owner.MEMORY, made.id, [text])
         for old in {one, other}:
             journal.supersede(old, made.id, valid_to=None)
             del self.replay.now.held[old]

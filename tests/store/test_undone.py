@@ -175,7 +175,7 @@ def test_any_column_that_an_operation_sets_is_as_it_was(filled: Filled) -> None:
         journal = operation(filled, at(day))
         filled.store.run(f"UPDATE memories SET {column} = ? WHERE id = ?", (value, tea.id))
         was = {column: {"pinned": 1 - int(value), "importance": 0.5}[column]}
-        journal._changes.append({"do": column, "id": tea.id, "was": was, "is": {column: value}})
+        journal._changed("set", tea.id, was=was)
         journal.record()
     undo(filled, at(6))
 
