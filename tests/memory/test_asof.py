@@ -48,15 +48,28 @@ class State:
         }
 
 
+Past = list[tuple[str, State]]
+
+
 class Replay:
-    """The naive account: a whole copy of what is believed after each operation, and before each that can be undone."""
+    """The naive account: a copy of what is believed after each operation, and of everything before each of them."""
 
     def __init__(self) -> None:
-        self.now, self.after, self.before = State(), [("", State())], list[State]()
+        self.now, self.after = State(), [("", State())]
+        self.before: list[tuple[State, Past, str]] = []  # by operation that can be undone, with its time
         self.made: dict[str, str] = {}  # when each memory was made
 
-    def begin(self) -> None:
-        self.before.append(copy.deepcopy(self.now))
+    def begin(self, when: str) -> None:
+        self.before.append(copy.deepcopy((self.now, self.after, when)))
+
+    def rewrite(self, since: str, old: str, new: str) -> None:
+        """Let one memory have been believed instead of another since a time in the past."""
+        past = [(at, state) for at, state in self.after if at < since]
+        later = [(since, self.then(since)), *((at, state) for at, state in self.after if at >= since)]
+        for _, state in (later := copy.deepcopy(later)):
+            state.held.pop(old, None)
+            state.held[new] = copy.deepcopy(self.now.held[new])
+        self.after = past + later
 
     def add(self, id_: str, when: str, **fields: Any) -> None:
         unset = {"times_said": 1, "confirmed_at": None, "valid_to": None, "expires_at": None, "sources": set()}
@@ -64,12 +77,20 @@ class Replay:
         self.made[id_] = when
 
     def undo(self, operations: int) -> None:
+        """Take operations back, and whatever they said of the time before them."""
         for _ in range(operations):
-            self.now = self.before.pop()
+            self.now, past, when = self.before.pop()
+            since = [(when, self.then(when)), *((at, state) for at, state in self.after if at >= when)]
+            self.after = [(at, state) for at, state in past if at < when] + since
 
     def forget(self, gone: purge.Closure) -> None:
-        self.now, *self.before = (state.without(gone.memories, gone.messages) for state in [self.now, *self.before])
-        self.after = [(when, state.without(gone.memories, gone.messages)) for when, state in self.after]
+        def without(past: Past) -> Past:
+            return [(when, state.without(gone.memories, gone.messages)) for when, state in past]
+
+        self.now, self.after = self.now.without(gone.memories, gone.messages), without(self.after)
+        self.before = [
+            (state.without(gone.memories, gone.messages), without(past), when) for state, past, when in self.before
+        ]
         self.made = {id_: when for id_, when in self.made.items() if id_ not in gone.memories}
 
     def settle(self, when: str) -> None:
@@ -100,7 +121,7 @@ class Both:
         return f"statement {self.number}"
 
     def journal(self) -> Journal:
-        self.replay.begin()
+        self.replay.begin(self.when)
         return Journal(self.store, action="form", actor="formation", now=self.when)
 
     def source(self, a: int) -> list[Source]:
@@ -111,7 +132,7 @@ class Both:
 
     def add(self, a: int, b: int, _: int) -> None:
         text, expires = self.text(), utc(datetime.fromisoformat(self.when) + timedelta(days=b)) if b % 4 == 3 else None
-        self.replay.begin()
+        self.replay.begin(self.when)
         (kept,) = remember.remember(
             self.store, [text], embedder=EMBEDDER, now=self.when, expires_at=expires, sources=self.source(a)
         )
@@ -119,7 +140,7 @@ class Both:
 
     def edit(self, id_: str, _: str, __: int) -> None:
         text, old = self.text(), self.replay.now.held[id_]
-        self.replay.begin()
+        self.replay.begin(self.when)
         memory = editing.editable(self.store, id_, now=self.when)
         made = editing.edit(self.store, memory, text, embedder=EMBEDDER, now=self.when).memory
         del self.replay.now.held[id_]
@@ -141,6 +162,19 @@ class Both:
             del self.replay.now.held[old]
         journal.record()
         self.replay.add(made.id, self.when, text=text, sources=set(self.source(0)), times_said=2)
+
+    def form_late(self, old: str, _: str, n: int) -> None:
+        """Form a memory of a message that was said long ago, in the place of another one."""
+        made = self.replay.made[old]
+        at = max(made, utc(datetime.fromisoformat(self.when) - timedelta(hours=n * n)))
+        text, journal = self.text(), self.journal()
+        new = journal.add(kind=Kind.SEMANTIC, text=text, trust=Trust.USER, created_at=at)
+        self.filled.index(Owner.MEMORY, new.id, [text])
+        journal.supersede(old, new.id, valid_to="2026", at=at)
+        journal.record()
+        del self.replay.now.held[old]
+        self.replay.add(new.id, at, text=text)
+        self.replay.rewrite(at, old, new.id)
 
     def strengthen(self, id_: str, other: str, n: int) -> None:
         journal = self.journal()
@@ -202,7 +236,20 @@ class Both:
 
 
 _PLAIN = ("text", "times_said", "confirmed_at", "valid_to", "expires_at")
-WHAT = ("add", "add", "add", "edit", "supersede", "merge", "strengthen", "conflict", "undo", "undo", "forget")
+WHAT = (
+    "add",
+    "add",
+    "add",
+    "edit",
+    "supersede",
+    "merge",
+    "form_late",
+    "strengthen",
+    "conflict",
+    "undo",
+    "undo",
+    "forget",
+)
 GAPS = (0, 0, 1, 3600, 86_400)  # seconds to the next operation
 STEP = st.tuples(st.sampled_from(WHAT), st.integers(0, 11), st.integers(0, 11), st.sampled_from(GAPS))
 
