@@ -179,6 +179,16 @@ def test_a_memory_that_is_believed_again_has_been_so_from_then_on(memcli: Progra
     assert "retired" not in shown
 
 
+def test_history_tells_that_the_same_was_undone_before(memcli: Program) -> None:
+    first = memcli("remember", "I like tea.", "--json").json["id"]
+    memcli("undo", "--yes")
+    second = memcli("remember", "I like tea.", "--json").json["id"]
+    told = memcli("history", second).out
+    assert told.startswith(f"{first}  semantic  (undone)\n")
+    assert f"\n\n{second}  semantic  (this one)\n" in told
+    assert second not in memcli("history", first).out
+
+
 def test_show_says_that_and_by_whom_a_memory_was_undone(memcli: Program, moved: Moved) -> None:
     shown = memcli("show", moved.oslo.id).out
     assert re.search(rf"undone +undo by you, {day(7)}\n", shown)

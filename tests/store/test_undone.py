@@ -117,6 +117,8 @@ def test_what_was_formed_late_and_undone_changes_nothing_before_it_was_formed(fi
         ["lives in Oslo"],
     ]
     assert [m.times_said for day in (3, 4) for m in formed[at(day)]] == [1, 2]
+    closed = [(m.retired_at, m.valid_to) for m in asof.believed(filled.store, at(4), retired=True) if m.id == old.id]
+    assert closed == [(at(3), "2026-03")]
 
     undo(filled, at(10))
     after = {when: asof.believed(filled.store, when) for when in days}
