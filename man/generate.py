@@ -40,19 +40,20 @@ SHAPES = (
     (
         "search",
         '{"query", "results": [{"id", "kind", "text", "score", "refs", "created_at", "valid_from", "valid_to", '
-        '"thread", "trust", "tags"}]}; with --explain each result also has "why": {feature: contribution}, which '
+        '"thread", "trust", "tags"}]}, of retired memories also "retired_at", "superseded_by", "undone"; '
+        'with --explain each result also has "why": {feature: contribution}, which '
         'sums to the score, "relevance": how likely it belongs to the question, and "matched": the words it holds, and '
         'the document has "terms": what was looked up, "corrections": [{"said", "meant": [word]}], "periods": '
         '[{"words", "start", "end"}], the times that were understood, "by_words_only", and "near_misses": [result with '
         '"lacks": {feature: amount}], the next results with where they fall short of the last one above',
     ),
-    ("list", '{"memories": [memory]}'),
+    ("list", '{"memories": [memory]}; with --as-of as they were then'),
     (
         "remember, show, edit",
         'one memory: {"id", "kind", "text", "trust", "created_at", "valid_from", "valid_to", "retired_at", '
         '"superseded_by", "expires_at", "tags", "sources": [{"message", "start", "end"}], "formed_by": null where you '
         'asked for it, else how memcli formed it, "strength": how many times it was said, "confirmed_at", "conflicts": '
-        '[id]}; show and edit add "supersedes": [id]',
+        '[id], "undone": whether what made it was undone at retired_at}; show and edit add "supersedes": [id]',
     ),
     (
         "models probe",
@@ -62,12 +63,14 @@ SHAPES = (
     ),
     (
         "history",
-        '{"id", "versions": [memory with "made" and "superseded": {"operation", "action", "actor", "at"} or null]}',
+        '{"id", "versions": [memory with "made", "superseded" and "taken_back": {"operation", "action", "actor", "at"} '
+        'or null, "believed": [{"since", "until"}], "in_place_of": [id], and "lapses": [{"since", "until", '
+        '"superseded_by", "superseded", "undone"}], the times when another stood in its place until that was undone]}',
     ),
     (
         "undo",
         '{"undone": [{"operation", "action", "actor", "at", "steps": [{"do", "id", "text"}], "forgotten": [id]}], '
-        '"passed_over": [{"action", "actor", "times", "at"}]}; do is remove, reopen, weaken, unmark, recheck, restore '
+        '"passed_over": [{"action", "actor", "times", "at"}]}; do is retire, reopen, weaken, unmark, recheck, restore '
         "or clear",
     ),
     (

@@ -171,6 +171,7 @@ class Candidate:
     valid_to: str | None = None
     retired_at: str | None = None
     superseded_by: str | None = None
+    undone: bool = False
     tags: tuple[str, ...] = ()
     refs: tuple[str, ...] = ()
     said_in: tuple[str, ...] = ()  # of a memory: the messages it came from that have its text word for word

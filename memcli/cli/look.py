@@ -8,10 +8,10 @@ import typer
 
 from memcli.cli import complete
 from memcli.cli.context import of
-from memcli.cli.options import AsJson
+from memcli.cli.options import AsJson, AsOf
 from memcli.errors import NothingFound
 from memcli.memory import timeline
-from memcli.store import ids, lineage, memories, messages
+from memcli.store import asof, ids, lineage, memories, messages
 from memcli.types import Kind, Owner
 from memcli.ui import past, render, shapes
 
@@ -26,14 +26,20 @@ def list_(
     kind: Annotated[
         Kind | None, typer.Option("--kind", help="episodic, semantic or procedural.", metavar="KIND")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Retired and expired ones too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Retired, undone and expired ones too.")] = False,
+    as_of: AsOf = None,
     json: AsJson = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Print one JSON document a line.")] = False,
 ) -> None:
     """List memories."""
     run = of(ctx)
     store = run.workspace.store
-    records = memories.current(store, now=timeline.utc(run.now()), kind=kind, retired=everything)
+    now = run.now()
+    when = timeline.past(as_of, now) if as_of is not None else None
+    if when:
+        records = asof.believed(store, when, kind=kind, retired=everything)
+    else:
+        records = memories.current(store, now=timeline.utc(now), kind=kind, retired=everything)
     if jsonl:
         for record in records:
             run.terminal.data(shapes.memory(record))
@@ -44,7 +50,13 @@ def list_(
             run.terminal, records, ids.short(store, [m.id for m in records]), lineage.origins(store, records)
         )
     else:
-        run.terminal.notice("nothing is remembered yet" if not kind else f"no {kind} memories")
+        run.terminal.notice(_none(kind, as_of))
+
+
+def _none(kind: Kind | None, as_of: str | None) -> str:
+    if as_of is not None:
+        return f"nothing was believed as of {as_of}" if not kind else f"no {kind} memories as of {as_of}"
+    return "nothing is remembered yet" if not kind else f"no {kind} memories"
 
 
 def show(

@@ -11,8 +11,9 @@ from memcli.cli.context import Run, of, words
 from memcli.cli.options import AsJson
 from memcli.errors import InputError, NothingFound
 from memcli.memory import editing, timeline
-from memcli.store import ids, lineage, undoing
+from memcli.store import ids, undoing, versions
 from memcli.types import Memory, Owner
+from memcli.ui import history as telling
 from memcli.ui import past, taking
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="An id or the beginning of one.", autocompletion=complete.items)]
@@ -32,7 +33,8 @@ def undo(
 ) -> None:
     """Take back what was done last: whole operations, newest first.
 
-    Yours, and those that memcli did by itself. What would be taken back is shown first. Forgetting is for good.
+    Yours, and those that memcli did by itself. What would be taken back is shown first. It stays as history, which
+    'forget' removes; forgetting itself is for good.
     """
     run = of(ctx)
     store = run.workspace.store
@@ -58,7 +60,7 @@ def undo(
 
 
 def history(ctx: typer.Context, id_: Id, json: AsJson = False) -> None:
-    """Show the versions of a memory, oldest first."""
+    """Show the versions of a memory, oldest first, those that were undone included."""
     run = of(ctx)
     store = run.workspace.store
     try:
@@ -69,11 +71,11 @@ def history(ctx: typer.Context, id_: Id, json: AsJson = False) -> None:
         raise
     if owner is Owner.MESSAGE:
         raise InputError(f"{full} is a message, which has no versions", f"memcli show {full}")
-    versions = lineage.versions(store, full)
+    found = versions.versions(store, full)
     if json:
-        run.terminal.data(past.history_shape(versions, full))
+        run.terminal.data(telling.shape(found, full))
     else:
-        past.history(run.terminal, versions, full)
+        telling.show(run.terminal, found, full)
 
 
 def edit(

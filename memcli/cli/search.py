@@ -12,7 +12,7 @@ import typer
 
 from memcli.cli import complete
 from memcli.cli.context import Run, of, tags, words
-from memcli.cli.options import AsJson, At
+from memcli.cli.options import AsJson, AsOf, At
 from memcli.errors import InputError, NothingFound
 from memcli.memory import recall, timeline
 from memcli.memory.reasons import NEAR
@@ -52,9 +52,9 @@ def search(
     ] = None,
     since: Annotated[str | None, typer.Option("--since", help="Not older than WHEN.", metavar="WHEN")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Not newer than WHEN.", metavar="WHEN")] = None,
-    as_of: Annotated[str | None, typer.Option("--as-of", help="What was believed at WHEN.", metavar="WHEN")] = None,
+    as_of: AsOf = None,
     at: At = None,
-    everything: Annotated[bool, typer.Option("--all", help="Retired memories too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Retired, undone and expired memories too.")] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what each feature gave to the score, and what came near.")
     ] = False,
@@ -86,7 +86,7 @@ def search(
 def _times(since: str | None, until: str | None, as_of: str | None, now: datetime) -> Filters:
     """Return the limits in time: each given one counts as a whole, so that until 2021 ends with its last day."""
     zone = now.tzinfo or timeline.LOCAL
-    first, last, believed = (timeline.parse(it, now) if it is not None else None for it in (since, until, as_of))
+    first, last = (timeline.parse(it, now) if it is not None else None for it in (since, until))
     if first and last and last.end < first.start:
         raise InputError(f"nothing can be since {since!r} and until {until!r}", "give --since the earlier time")
     return Filters(
@@ -94,7 +94,7 @@ def _times(since: str | None, until: str | None, as_of: str | None, now: datetim
         until=last.end if last else None,
         since_day=timeline.day(first.start, zone) if first else None,
         until_day=timeline.day(last.end, zone) if last else None,
-        as_of=believed.end if believed else None,
+        as_of=timeline.past(as_of, now) if as_of is not None else None,
     )
 
 

@@ -107,6 +107,15 @@ def parse(text: str, now: datetime, *, future: bool = False) -> When:
     return found
 
 
+def past(text: str, now: datetime) -> str | None:
+    """Return the end of WHEN, None where that is not past: what is believed then is what is believed now.
+
+    Raises InputError.
+    """
+    end = parse(text, now).end
+    return end if end < utc(now) else None
+
+
 def _check_local(when: When, zone: tzinfo | None) -> None:
     """Raise one of OUT_OF_RANGE for times that have no local form, which callers could not show."""
     for stored in (when.start, when.end):

@@ -159,12 +159,22 @@ def portraits(store: Store, memories: Iterable[str]) -> set[str]:
 
 
 def versions(store: Store, memories: Iterable[str]) -> set[str]:
-    """Return `memories` with all that they superseded, or that superseded them, at any remove."""
+    """Return `memories` with all that they superseded, or that superseded them, at any remove.
+
+    Of what did so until that was undone, what was undone itself comes along, and nothing that stands by itself since;
+    and so does what was undone and says the same.
+    """
     sql = """
         WITH RECURSIVE version (id) AS (
             SELECT value FROM json_each(?)
             UNION SELECT m.superseded_by FROM version JOIN memories AS m USING (id) WHERE m.superseded_by IS NOT NULL
             UNION SELECT m.id FROM version JOIN memories AS m ON m.superseded_by = version.id
+            UNION SELECT m.id FROM version JOIN lapses AS l ON l.memory_id = version.id
+                JOIN memories AS m ON m.id = l.superseded_by WHERE m.undone
+            UNION SELECT m.id FROM version JOIN lapses AS l ON l.superseded_by = version.id
+                JOIN memories AS m ON m.id = l.memory_id WHERE m.undone
+            UNION SELECT u.id FROM version JOIN memories AS m USING (id)
+                JOIN memories AS u ON u.text = m.text AND u.undone = 1
         ) SELECT id FROM version
     """
     return _ids(store, sql, listed(memories))

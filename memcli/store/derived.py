@@ -28,7 +28,7 @@ def name(store: Store, *parts: str) -> str:
 
 
 def generation(store: Store) -> int:
-    """Return a number that changes with every forgetting, and every undo, which may delete memories too.
+    """Return a number that changes with every forgetting, and every undo, whose memories nothing is to quote either.
 
     Who keeps stored texts outside the store compares it before writing any of them back.
     """

@@ -3,6 +3,10 @@
 It comes in two forms: `condition` looks at one chunk after the other and suits a search that has found some already,
 `passing` starts from the items and suits filters that let few through.
 
+What was believed then: at a time T that is a memory with created_at <= T < retired_at, if it was retired, which T finds
+in no lapse and not expired. So what happened in T's own second has happened, and what came and went within one second
+was never believed.
+
 Times are compared at the precision that is known: "2026-03" as a limit lasts until its end, and a memory from "2026-03"
 may be from any of its days. As text that is a "~" behind the shorter one, which sorts after every digit and sign. Dates
 have no zone, so they are compared with days, as those who set the limit count them, and times with times.
@@ -20,6 +24,7 @@ from memcli.types import Filters
 
 _SAID = "i.created_at"  # of messages, always to the second: bare, so that its index serves
 _DAY = len("2026-03-01")
+END = "~"  # behind a time that is known less precisely: it sorts after every digit and sign
 _TRUE_FROM = "coalesce(i.valid_from, i.created_at)"
 _DATED = f"length(i.valid_from) <= {_DAY}"  # of a memory that is known to have been true from a date, not from a time
 MESSAGE = "message"  # the kind that a message has in filters and results
@@ -81,7 +86,7 @@ def _in(form: _Form, of: str, key: str, items: str) -> str:
 
 def _parameters(filters: Filters, now: str) -> dict[str, Any]:
     return {
-        "f_now": filters.as_of or now,
+        "f_now": now,
         "f_kinds": listed(filters.kinds),
         "f_thread": filters.thread_id,
         "f_tags": listed(filters.tags),
@@ -108,7 +113,9 @@ def _message_terms(filters: Filters) -> list[str]:
 def _memory_terms(filters: Filters, form: _Form) -> list[str]:
     terms = []
     if filters.since:
-        terms.append(f"CASE WHEN {_DATED} THEN i.valid_from || '~' >= :f_since_day ELSE {_TRUE_FROM} >= :f_since END")
+        terms.append(
+            f"CASE WHEN {_DATED} THEN i.valid_from || '{END}' >= :f_since_day ELSE {_TRUE_FROM} >= :f_since END"
+        )
     if filters.until:
         by_day, by_time = _by("i.valid_from", ":f_until_day"), _by(_TRUE_FROM, ":f_until")
         terms.append(f"CASE WHEN {_DATED} THEN {by_day} ELSE {by_time} END")
@@ -123,15 +130,31 @@ def _memory_terms(filters: Filters, form: _Form) -> list[str]:
             " GROUP BY memory_id HAVING count(*) = :f_tag_count)"
         )
     if filters.as_of:
-        terms.append(_by("i.created_at", ":f_as_of"))
-        terms.append(f"(i.retired_at IS NULL OR NOT {_by('i.retired_at', ':f_as_of')})")
-    elif not filters.retired:
-        terms.append("i.retired_at IS NULL")
+        return terms + believed(":f_as_of", retired=filters.retired)
     if not filters.retired:
+        terms.append("i.retired_at IS NULL")
         terms.append(f"(i.expires_at IS NULL OR NOT {_by('i.expires_at', ':f_now')})")
     return terms
 
 
+def believed(then: str, *, retired: bool = False, expired: bool = False) -> list[str]:
+    """Return conditions on ``memories AS i``: believed at `then`, the name of a parameter.
+
+    With `expired` it may have expired by then; with `retired` it was just known by then.
+    """
+    terms = [_by("i.created_at", then)]
+    if retired:
+        return terms
+    if not expired:
+        terms.append(f"(i.expires_at IS NULL OR NOT {_by('i.expires_at', then)})")
+    lapsed = f"l.memory_id = i.id AND {_by('l.since', then)} AND NOT {_by('l.until', then)}"
+    return [
+        *terms,
+        f"(i.retired_at IS NULL OR NOT {_by('i.retired_at', then)})",
+        f"NOT EXISTS (SELECT 1 FROM lapses AS l WHERE {lapsed})",
+    ]
+
+
 def _by(time: str, limit: str) -> str:
     """Return that `time` is not after `limit`."""
-    return f"{time} <= {limit} || '~'"
+    return f"{time} <= {limit} || '{END}'"

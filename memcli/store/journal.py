@@ -1,7 +1,9 @@
 """What an operation changes, in a form that can be taken back: the journal writes, the log remembers how it was.
 
-Invariants: taking back the newest operations, newest first, gives the store that was there before them; the log holds
-ids, dates and counts, never a text. What core blocks said before stands in `core_versions`, where forgetting finds it.
+Invariants: taking back the newest operations, newest first, gives back everything that was believed before them. What
+was believed until then stays as history: a memory that was added is retired as undone, one that was superseded has a
+lapse, and the log keeps what the columns were meanwhile. The log holds ids, dates and counts, never a text. What core
+blocks said before stands in `core_versions`, where forgetting finds it.
 """
 
 from __future__ import annotations
@@ -18,9 +20,9 @@ from memcli.store.database import Store
 from memcli.store.operations import Operation
 from memcli.types import CoreBlock, Kind, Memory, Source, Trust
 
-Change = dict[
-    str, Any
-]  # "do": what was done, "id": to which memory, "was": columns as they were, and what more it takes
+# "do": what was done, "id": to which memory, "was" and "is": columns before and after it, "at": since when it holds,
+# where that is not the operation's own time; and what more it takes.
+Change = dict[str, Any]
 
 
 class Journal:
@@ -88,7 +90,8 @@ class Journal:
             "UPDATE memories SET retired_at = ?, superseded_by = ?, valid_to = coalesce(?, valid_to) WHERE id = ?",
             (at or self._now, new, valid_to, old),
         )
-        self._changed("supersede", old, was={"retired_at": None, "superseded_by": None, "valid_to": row[0]}, by=new)
+        was = {"retired_at": None, "superseded_by": None, "valid_to": row[0]}
+        self._changed("supersede", old, at=at, was=was, by=new)
         self._items[new] = None
 
     def strengthen(self, id: str, sources: Sequence[Source] = (), *, at: str | None = None) -> None:  # noqa: A002
@@ -101,7 +104,7 @@ class Journal:
                 "UPDATE memories SET times_said = times_said + 1, confirmed_at = ? WHERE id = ?", (at or self._now, id)
             )
         was = {"times_said": before.times_said, "confirmed_at": before.confirmed_at}
-        self._changed("strengthen", id, was=was, sources=[[s.message_id, s.start, s.end] for s in new])
+        self._changed("strengthen", id, at=at, was=was, sources=[[s.message_id, s.start, s.end] for s in new])
 
     def conflict(self, a: str, b: str) -> None:
         """Note that two memories contradict each other. Raises NothingFound where one of them is gone."""
@@ -150,8 +153,16 @@ class Journal:
             self._store.run("INSERT INTO core_versions VALUES (?, ?, ?, ?, ?)", (number, label, *held))
         return number
 
-    def _changed(self, what: str, id_: str, **more: Any) -> None:
-        self._changes.append({"do": what, "id": id_, **more})
+    def _changed(
+        self, what: str, id_: str, *, at: str | None = None, was: Mapping[str, Any] | None = None, **more: Any
+    ) -> None:
+        change: Change = {"do": what, "id": id_, **more}
+        if was:
+            columns = self._store.rows(f"SELECT {', '.join(was)} FROM memories WHERE id = ?", (id_,))[0]
+            change |= {"was": dict(was), "is": dict(zip(was, columns, strict=True))}
+        if at and at != self._now:
+            change["at"] = at
+        self._changes.append(change)
         self._items[id_] = None
 
     def _keep_block(self, label: str) -> None:
@@ -170,9 +181,10 @@ class TakenBack:
 
 
 def take_back(store: Store, operation: Operation, now: str) -> TakenBack:
-    """Undo a recorded operation exactly. What has been forgotten since is left alone.
+    """Undo a recorded operation, so that what was believed before it is believed again, and nothing else.
 
-    Raises InputError for an operation that has been undone already, or holds nothing to undo it with.
+    What has been forgotten since is left alone. Raises InputError for an operation that has been undone already, or
+    holds nothing to undo it with.
     """
     with store.atomic():
         open_ = store.rows(
@@ -183,18 +195,20 @@ def take_back(store: Store, operation: Operation, now: str) -> TakenBack:
         gone = [
             change["id"]
             for change in reversed(operation.changes)
-            if change["do"] != "core" and not _undo(store, change)
+            if change["do"] != "core" and not _undo(store, change, operation.at, now)
         ]
         blocks = sum(change["do"] == "core" for change in operation.changes)
         gone += ["core:forgotten"] * (blocks - _restore_blocks(store, operation.id))
     return TakenBack(operation, tuple(dict.fromkeys(gone)))
 
 
-def _undo(store: Store, change: Change) -> bool:
-    """Take one change of a memory back; False where the memory has been forgotten."""
+def _undo(store: Store, change: Change, done: str, now: str) -> bool:
+    """Take one change of a memory back, which was done at `done`; False where the memory has been forgotten."""
     id_ = change["id"]
     if change["do"] == "add":
-        return memories.delete(store, id_)
+        return memories.withdraw(store, id_, made_at=done, now=now)
+    if change["do"] == "supersede":
+        memories.reopen(store, id_, retired=done, now=now)
     if change["do"] == "conflict":
         sql = "DELETE FROM memory_conflicts WHERE memory_id = ? AND other_id = ? RETURNING memory_id"
         return bool(store.rows(sql, (id_, change["other"])))

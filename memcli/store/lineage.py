@@ -1,13 +1,12 @@
-"""Where a memory comes from and what became of it: its messages, its earlier and later versions, who changed it."""
+"""Where a memory comes from and what became of it: the messages it rests on, what it superseded, what superseded it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from memcli.store import closure, memories, messages, operations, threads
+from memcli.store import memories, messages, threads
 from memcli.store.database import Store
-from memcli.store.operations import Operation
 from memcli.types import Kind, Memory, Message
 
 
@@ -18,15 +17,6 @@ class Said:
     message: Message
     spans: tuple[tuple[int, int], ...]
     thread: str
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One form of a memory, with the operations that made it and retired it, as far as the log knows them."""
-
-    memory: Memory
-    made: Operation | None
-    retired: Operation | None
 
 
 def said(store: Store, memory: Memory) -> list[Said]:
@@ -62,30 +52,3 @@ def successor(store: Store, memory: Memory) -> Memory | None:
         seen.add(memory.superseded_by)
         memory = last = memories.get(store, memory.superseded_by)
     return last
-
-
-def versions(store: Store, id: str) -> list[Version]:  # noqa: A002
-    """Return all versions of a memory, this one included, oldest first."""
-    found = {id_: memories.get(store, id_) for id_ in closure.versions(store, [id])}
-    return [_version(store, memory) for memory in sorted(found.values(), key=lambda m: _place(found, m))]
-
-
-def _place(found: dict[str, Memory], memory: Memory) -> tuple[int, str, int]:
-    """Return what sorts a memory before its successors, however old an import says that they are."""
-    steps, at, seen = 0, memory, {memory.id}
-    while at.superseded_by in found and at.superseded_by not in seen:
-        at = found[at.superseded_by]
-        seen.add(at.id)
-        steps -= 1
-    return steps, memory.created_at, memory.order
-
-
-def _version(store: Store, memory: Memory) -> Version:
-    made = retired = None
-    for operation in operations.about(store, memory.id):
-        done = {change["do"] for change in operation.changes if change.get("id") == memory.id}
-        if "add" in done or (operation.action == "add" and not operation.changes):
-            made = operation
-        if "supersede" in done:
-            retired = operation
-    return Version(memory, made, retired)

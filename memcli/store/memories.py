@@ -1,7 +1,8 @@
 """Memories: statements kept across threads, with tags and provenance; superseding closes a row, it never overwrites.
 
-Invariant: ids are random, so what was made within one second stands in the order of arrival. That is the order of the
-rows: VACUUM may number them anew, but never reorders them.
+Invariants: what was undone is retired, so nothing that looks for current memories sees it; ids are random, so what was
+made within one second stands in the order of arrival. That is the order of the rows: VACUUM may number them anew, but
+never reorders them.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Iterable, Sequence
 import apsw
 
 from memcli.errors import NothingFound
-from memcli.store import ids
+from memcli.store import ids, lapses, summaries
 from memcli.store.database import Row, Store, listed
+from memcli.store.lapses import Lapse
 from memcli.types import Kind, Memory, Source, Trust
 
 _COLUMNS = (
@@ -79,15 +81,37 @@ def add_sources(store: Store, id: str, sources: Iterable[Source]) -> None:  # no
         raise NothingFound("the message that this memory comes from has been forgotten") from None
 
 
-def delete(store: Store, id: str) -> bool:  # noqa: A002
-    """Delete a memory, and where threads quote it; False where there is none.
+def withdraw(store: Store, id: str, *, made_at: str, now: str) -> bool:  # noqa: A002
+    """Retire a memory because what made it, at `made_at`, is undone; False where there is none.
 
-    Its bytes may stay in the file, unlike after `purge.forget`. What quotes it would be out of a forgetting's reach.
+    It stays as history. What quotes it in threads goes: a note would bring it up again.
     """
     with store.atomic():
+        sql = """
+            UPDATE memories SET retired_at = ?, superseded_by = NULL, undone = 1 WHERE id = ?
+            RETURNING created_at, valid_to
+        """
+        row = store.rows(sql, (now, id))
+        if not row:
+            return False
+        created_at, valid_to = row[0]
+        if created_at < made_at:  # it was formed late: until then nobody believed it
+            lapses.add(store, id, Lapse(created_at, made_at, None, valid_to))
+        quoting = summaries.quoting(store, [id])
+        store.run("DELETE FROM summaries WHERE id IN (SELECT value FROM json_each(?))", (listed(quoting),))
         store.run("DELETE FROM recalled WHERE item_id = ?", (id,))
         store.run("UPDATE threads SET prefix = NULL WHERE instr(prefix, ?)", (listed([id])[1:-1],))
-        return bool(store.rows("DELETE FROM memories WHERE id = ? RETURNING id", (id,)))
+        return True
+
+
+def reopen(store: Store, id: str, *, retired: str, now: str) -> None:  # noqa: A002
+    """Note that a memory is believed again, which an operation at `retired` superseded; its columns are not touched.
+
+    That it was superseded as of an earlier time, that of a message, is undone with the rest.
+    """
+    row = store.one("SELECT retired_at, superseded_by, valid_to FROM memories WHERE id = ?", (id,))
+    if row and row[0]:
+        lapses.add(store, id, Lapse(max(row[0], retired), now, *row[1:]))
 
 
 def get(store: Store, id: str) -> Memory:  # noqa: A002

@@ -124,7 +124,7 @@ def has_external(store: Store, thread_id: str, external_id: str) -> bool:
 
 
 def set_recalled(store: Store, message_id: str, notes: Sequence[Recalled]) -> None:
-    """Keep the notes that stand before the message, less those whose item has been forgotten meanwhile.
+    """Keep the notes that stand before the message, less those whose item has been forgotten or undone meanwhile.
 
     Raises NothingFound where the message itself has been.
     """
@@ -133,7 +133,7 @@ def set_recalled(store: Store, message_id: str, notes: Sequence[Recalled]) -> No
         store.run("DELETE FROM recalled WHERE message_id = ?", (message_id,))
         store.run_many(
             "INSERT INTO recalled (message_id, position, item_id, kind, line, score, why)"
-            " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM memories WHERE id = ?3)"
+            " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM memories WHERE id = ?3 AND NOT undone)"
             " OR EXISTS (SELECT 1 FROM messages WHERE id = ?3)"
             " OR EXISTS (SELECT 1 FROM core_blocks WHERE 'core:' || label = ?3) OR ?4 = 'system'",
             [

@@ -55,8 +55,8 @@ def undoable(store: Store, n: int) -> list[Operation]:
 
 
 def about(store: Store, item: str) -> list[Operation]:
-    """Return the operations on an item that have not been undone, in order."""
-    sql = f"SELECT {_COLUMNS} FROM operations WHERE instr(items, ?) AND undone_at IS NULL ORDER BY id"
+    """Return the operations on an item, those that were undone and the undoing ones included, in order."""
+    sql = f"SELECT {_COLUMNS} FROM operations WHERE instr(items, ?) ORDER BY id"
     return [_operation(row) for row in store.rows(sql, (json.dumps(item),))]
 
 

@@ -48,6 +48,7 @@ _COUNTS = {
         "memory_tags",
         "memory_sources",
         "memory_conflicts",
+        "lapses",
         "threads",
         "core_blocks",
         "core_versions",

@@ -66,9 +66,8 @@ def gather(
         chunks = _chunks(store, found | linked)
         known = {chunk_id: cosine for _, _, chunk_id, cosine in near} if vector else {}
         measured = _measure(store, said, vector, chunks, known)
-        items: Mapping[Key, Candidate] = hydrate(
-            store, _without(measured, linked - _allowed(store, linked, chunks, filters, now))
-        )
+        candidates = _without(measured, linked - _allowed(store, linked, chunks, filters, now))
+        items: Mapping[Key, Candidate] = hydrate(store, candidates, filters.as_of)
     outdated = _outdated(links, items, measured)
     items = _without(items, linked - {(Owner.MEMORY, one.successor_id) for one in outdated})
     ordered = sorted(items.values(), key=lambda item: (-item.words, -item.cosine, item.kind, -item.seq, -item.order))

@@ -1,6 +1,7 @@
 """Undo: the newest operations are taken back, newest first, and what no undo reaches is named.
 
-Invariant: nothing but what was shown is taken back; where something was done meanwhile, nothing is.
+Invariants: nothing but what was shown is taken back; where something was done meanwhile, nothing is. Undo is no
+forgetting: what was believed until then stays as history, see `journal`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One memory with where it comes from, and the history of its versions.
+"""One memory with where it comes from and what became of it.
 
 The characters that it rests on stand out in their message: reversed where there are colours, else between >> and <<.
 """
@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from memcli.store import lineage, memories
+from memcli.store import lineage, memories, versions
 from memcli.store.database import Store
-from memcli.store.lineage import Said, Version
-from memcli.store.operations import Operation
+from memcli.store.lineage import Said
+from memcli.store.versions import Version
 from memcli.types import Memory
 from memcli.ui import render, shapes
+from memcli.ui.history import believed, times
 from memcli.ui.sanitize import one_line
 from memcli.ui.shapes import Json
 from memcli.ui.taking import described
@@ -31,6 +32,7 @@ class Past:
     """What is shown with a memory."""
 
     memory: Memory
+    version: Version
     said: tuple[Said, ...]
     supersedes: tuple[Memory, ...]
     superseded_by: Memory | None
@@ -41,6 +43,7 @@ def of(store: Store, memory: Memory) -> Past:
     """Read what is shown with a memory."""
     return Past(
         memory,
+        versions.version(store, memory),
         tuple(lineage.said(store, memory)),
         tuple(lineage.superseded(store, memory.id)),
         memories.get(store, memory.superseded_by) if memory.superseded_by else None,
@@ -64,10 +67,12 @@ def show(terminal: Terminal, past: Past) -> None:
         "said by": str(m.trust),
         "formed by": m.formed_by or "you asked for it",
         "remembered": m.created_at,
-        "said": _times(m),
+        "said": times(m),
         "true from": m.valid_from,
         "true to": m.valid_to,
-        "retired": m.retired_at,
+        "retired": None if m.undone else m.retired_at,
+        "undone": _undone(past.version),
+        "believed": believed(past.version) if len(past.version.believed) > 1 else None,
         "expires": m.expires_at,
         "tags": ", ".join(m.tags),
     }
@@ -82,8 +87,10 @@ def show(terminal: Terminal, past: Past) -> None:
         _message(terminal, said)
 
 
-def _times(m: Memory) -> str:
-    return f"{m.times_said} times" + (f", last {m.confirmed_at}" if m.confirmed_at else "") if m.times_said > 1 else ""
+def _undone(version: Version) -> str | None:
+    if not version.memory.undone:
+        return None
+    return described(version.taken_back) if version.taken_back else version.memory.retired_at
 
 
 def _named(m: Memory) -> str:
@@ -151,52 +158,3 @@ def _flat(text: str) -> str:
     """Return `text` cleaned and on one line, with the spaces at its ends, which part it from what stands beside it."""
     line = one_line(text)
     return " " * text[:1].isspace() + line + " " * (bool(line) and text[-1:].isspace())
-
-
-# --- history --------------------------------------------------------------------------------------------------------
-
-
-def history(terminal: Terminal, versions: Sequence[Version], asked: str) -> None:
-    """Print the versions of a memory, oldest first."""
-    for number, version in enumerate(versions):
-        m = version.memory
-        if number:
-            terminal.out()
-        terminal.out(f"{m.id}  {m.kind}{'  (this one)' if m.id == asked and len(versions) > 1 else ''}")
-        terminal.out(f"  {one_line(m.text)}")
-        told = {
-            "true": _span(m.valid_from, m.valid_to),
-            "believed": _span(m.created_at, m.retired_at),
-            "made": described(version.made) if version.made else None,
-            "superseded": _retired(version),
-            "said": _times(m),
-        }
-        render.facts(terminal, {f"  {name}": value for name, value in told.items()})
-
-
-def _span(start: str | None, end: str | None) -> str | None:
-    return f"{start or ''}..{end or ''}" if start or end else None
-
-
-def _retired(version: Version) -> str | None:
-    by = version.memory.superseded_by
-    if not by:
-        return None
-    return f"by {by}" + (f": {described(version.retired)}" if version.retired else "")
-
-
-def history_shape(versions: Sequence[Version], asked: str) -> Json:
-    """Return the JSON of a memory's history."""
-    return {
-        "id": asked,
-        "versions": [
-            shapes.memory(v.memory) | {"made": _operation(v.made), "superseded": _operation(v.retired)}
-            for v in versions
-        ],
-    }
-
-
-def _operation(operation: Operation | None) -> Json | None:
-    if operation is None:
-        return None
-    return {"operation": operation.id, "action": operation.action, "actor": operation.actor, "at": operation.at}

@@ -82,6 +82,8 @@ def _marked(m: Memory, short: Short, origin: str | None) -> str:
     marks = [f"#{tag}" for tag in m.tags]
     if m.superseded_by:
         marks.append(f"[superseded by {m.superseded_by}]")
+    elif m.retired_at and m.undone:
+        marks.append(f"[undone {day(m.retired_at)}]")
     elif m.retired_at:
         marks.append(f"[retired {day(m.retired_at)}]")
     if m.expires_at:

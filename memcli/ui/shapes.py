@@ -41,7 +41,7 @@ def result(hit: Hit) -> Json:
         "tags": list(item.tags),
     }
     if item.retired_at:
-        shape |= {"retired_at": item.retired_at, "superseded_by": item.superseded_by}
+        shape |= {"retired_at": item.retired_at, "superseded_by": item.superseded_by, "undone": item.undone}
     return shape
 
 
@@ -80,6 +80,7 @@ def memory(record: Memory) -> Json:
         "valid_to": record.valid_to,
         "retired_at": record.retired_at,
         "superseded_by": record.superseded_by,
+        "undone": record.undone,
         "expires_at": record.expires_at,
         "tags": list(record.tags),
         "sources": [{"message": s.message_id, "start": s.start, "end": s.end} for s in record.sources],

@@ -1,4 +1,4 @@
-"""What an undo takes back, read while it is still there, and what it passes over."""
+"""What an undo takes back, read before it does, and what it passes over."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from memcli.ui.terminal import Terminal
 FORGOTTEN = "(forgotten meanwhile)"
 _BY = {"remember": "you", "user": "you"}
 _STEPS = {
-    "add": "remove",
+    "add": "retire",
     "supersede": "reopen",
     "strengthen": "weaken",
     "conflict": "unmark",
@@ -41,10 +41,10 @@ class Step:
 
 
 def steps(store: Store, operation: Operation) -> list[Step]:
-    """Return what taking an operation back does, in that order; of what it removes, nothing else is said."""
+    """Return what taking an operation back does, in that order; of what it retires, nothing else is said."""
     changed = [change for change in reversed(operation.changes) if change["do"] != "core"]
-    removed = {change["id"] for change in changed if change["do"] == "add"}
-    told = [c for c in changed if c["do"] == "add" or not removed & {c["id"], c.get("other")}]
+    retired = {change["id"] for change in changed if change["do"] == "add"}
+    told = [c for c in changed if c["do"] == "add" or not retired & {c["id"], c.get("other")}]
     done = [Step(_STEPS[c["do"]], c["id"], _text(store, c)) for c in told]
     blocks = core.before(store, operation.id)
     done += [Step("restore" if text is not None else "clear", f"core:{label}", text or "") for label, text in blocks]
@@ -78,6 +78,8 @@ def result(terminal: Terminal, taken: Sequence[TakenBack]) -> None:
     """Print what an undo took back, and what it could not since that had been forgotten."""
     for done in taken:
         terminal.out(f"taken back: {described(done.operation)}")
+    if any(c["do"] == "add" and c["id"] not in done.forgotten for done in taken for c in done.operation.changes):
+        terminal.notice("what was added stays as history: 'memcli forget ID' removes it")
     gone = [item for done in taken for item in done.forgotten]
     if gone:
         terminal.out(f"forgotten meanwhile, and left so: {', '.join(dict.fromkeys(gone))}")

@@ -62,7 +62,7 @@ def test_undo_shows_whose_operation_it_is_when_it_was_and_what_it_did(memcli: Pr
     assert done.out.startswith(
         f"to be taken back (2):\n  form by formation, {AT}\n    reopen  {old.id} Lives in Lisbon\n"
     )
-    assert f"    remove  {old.id} Lives in Lisbon\n" in done.out
+    assert f"    retire  {old.id} Lives in Lisbon\n" in done.out
     assert done.out.count(f"taken back: form by formation, {AT}\n") == 2
     assert texts(memcli) == []
 
@@ -121,7 +121,7 @@ def test_what_was_forgotten_is_gone_for_good_and_undo_says_so(memcli: Program) -
     done = memcli("undo", "2", "--yes")
     assert "passed over: forget by you" in done.err
     assert "gone for good" in done.err
-    assert f"remove  {tea} (forgotten meanwhile)" in done.out
+    assert f"retire  {tea} (forgotten meanwhile)" in done.out
     assert f"forgotten meanwhile, and left so: {tea}" in done.out
     assert texts(memcli) == []
 
@@ -140,7 +140,7 @@ def test_undo_as_json_is_one_document(memcli: Program) -> None:
     done = memcli("undo", "--json", "--yes").json
     (undone,) = done["undone"]
     assert (undone["action"], undone["actor"], undone["forgotten"]) == ("add", "remember", [])
-    assert undone["steps"] == [{"do": "remove", "id": tea, "text": "I like tea."}]
+    assert undone["steps"] == [{"do": "retire", "id": tea, "text": "I like tea."}]
     nothing = memcli("undo", "--json", "--yes")
     assert (nothing.status, nothing.json) == (3, {"undone": [], "passed_over": []})
 

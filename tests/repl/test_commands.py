@@ -239,7 +239,7 @@ def test_the_thread_may_be_gone_when_talk_goes_on(repl: Repl) -> None:
 def test_undo_shows_asks_and_takes_back(repl: Repl) -> None:
     dog = repl.remember("my dog is called Rex")
     screen = repl.type("/undo", ENTER, "y", ENTER)
-    assert f"to be taken back (1):\n  add by you, {NOW}\n    remove  {dog.id} my dog is called Rex\n" in screen
+    assert f"to be taken back (1):\n  add by you, {NOW}\n    retire  {dog.id} my dog is called Rex\n" in screen
     assert f"taken back: add by you, {NOW}\n" in screen
     assert memories.count(repl.store) == 0
 

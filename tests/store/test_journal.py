@@ -1,9 +1,10 @@
-"""The journal: what an operation changed, and that taking it back gives the store that was there before."""
+"""The journal: what an operation changed, and that taking it back gives what was believed before, and keeps history."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +13,31 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memcli.errors import InputError, NothingFound
-from memcli.store import core, health, memories, messages, operations, purge, threads, traces, undoing
+from memcli.store import core, health, lapses, memories, messages, operations, purge, threads, traces, undoing
 from memcli.store.database import Store
 from memcli.store.journal import Journal, take_back
-from memcli.types import CoreBlock, Kind, Memory, Owner, Recalled, Source, Trust
+from memcli.store.lapses import Lapse
+from memcli.types import CoreBlock, Filters, Kind, Memory, Owner, Recalled, Source, Trust
 from tests.store.making import NOW, Filled, at
 
+# Everything but what an undo leaves as history: undone memories with what hangs on them, and lapses.
+UNDONE = "(SELECT id FROM memories WHERE undone)"
 DUMPED = {
-    "memories": "id",
-    "memory_tags": "memory_id, tag",
-    "memory_sources": 'memory_id, message_id, start, "end"',
-    "memory_conflicts": "memory_id, other_id",
-    "core_blocks": "label",
-    "chunks": "owner, owner_id, position",
-    "messages": "seq",
+    "memories": ("NOT undone", "id"),
+    "memory_tags": (f"memory_id NOT IN {UNDONE}", "memory_id, tag"),
+    "memory_sources": (f"memory_id NOT IN {UNDONE}", 'memory_id, message_id, start, "end"'),
+    "memory_conflicts": ("1", "memory_id, other_id"),
+    "core_blocks": ("1", "label"),
+    "chunks": (f"owner != 'memory' OR owner_id NOT IN {UNDONE}", "owner, owner_id, position"),
+    "messages": ("1", "seq"),
 }
 
 
 def dump(store: Store) -> dict[str, list[Any]]:
-    return {table: store.rows(f"SELECT * FROM {table} ORDER BY {order}") for table, order in DUMPED.items()}
+    return {
+        table: store.rows(f"SELECT * FROM {table} WHERE {where} ORDER BY {order}")
+        for table, (where, order) in DUMPED.items()
+    }
 
 
 class Writer:
@@ -62,7 +69,7 @@ def writer(filled: Filled) -> Writer:
     return Writer(filled)
 
 
-def test_an_added_memory_is_read_back_and_gone_when_it_is_taken_back(writer: Writer) -> None:
+def test_an_added_memory_is_read_back_and_is_history_when_it_is_taken_back(writer: Writer) -> None:
     said = writer.filled.say("I live in Rome")
     before = dump(writer.store)
     made = writer.add("lives in Rome", tags=("home",), sources=[Source(said.id, 2, 14)], formed_by="rules")
@@ -72,7 +79,16 @@ def test_an_added_memory_is_read_back_and_gone_when_it_is_taken_back(writer: Wri
     assert take_back(writer.store, operation, at(10)).forgotten == ()
     assert dump(writer.store) == before
     assert writer.filled.found("lives Rome") == {said.id}
+    assert writer.filled.found("lives Rome", Filters(retired=True)) == {said.id, made.id}
     assert health.check(writer.store) == []
+    held = memories.get(writer.store, made.id)
+    assert held == replace(made, retired_at=at(10), undone=True)
+    assert memories.current(writer.store, now=NOW) == []
+    assert memories.current(writer.store, now=NOW, retired=True) == [held]
+    assert memories.find_exact(writer.store, "lives in Rome") is None
+    assert memories.exact(writer.store, ["lives in Rome"]) == set()
+    assert memories.of_thread(writer.store, said.thread_id, 9) == []
+    assert memories.count(writer.store) == 0
 
 
 def test_a_formed_memory_is_as_old_as_its_message(writer: Writer) -> None:
@@ -90,6 +106,8 @@ def test_superseding_retires_the_old_memory_and_taking_back_reopens_it(writer: W
     assert operation.items == (new.id, old.id)
     take_back(writer.store, operation, at(10))
     assert dump(writer.store) == before
+    assert lapses.of(writer.store, [old.id, new.id]) == {old.id: (Lapse(at(9), at(10), new.id, "2026-03"),)}
+    assert memories.before(writer.store, [new.id]) == {}
 
 
 def test_a_correction_leaves_it_open_until_when_the_old_memory_was_true(writer: Writer) -> None:
@@ -361,6 +379,8 @@ def test_any_operations_undone_newest_first_give_the_equal_store(
                     states.append(dump(store))
         while found := operations.undoable(store, 1):
             assert dump(store) == states.pop()
+            found_now = writer.filled.found("statement before", Filters(kinds=tuple(Kind)))
+            assert found_now == {memory.id for memory in memories.current(store, now=NOW)}
             assert undoing.undo(store, found, at(20))[0].forgotten == ()
         assert [dump(store)] == states
         assert health.check(store) == []

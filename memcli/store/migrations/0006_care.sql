@@ -9,16 +9,18 @@ ALTER TABLE memories ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
 
 -- 1: what made it was undone, at `retired_at`. It stays as history until it is forgotten.
 ALTER TABLE memories ADD COLUMN undone INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX memories_undone ON memories (text) WHERE undone = 1;
 
--- Times during which a memory was superseded, until that was undone: it is believed again.
+-- Times within `created_at`..`retired_at` in which a memory was not believed: it was superseded, until that was undone;
+-- or it was made later than `created_at` tells, and that was undone. No key: several may begin and end in one second.
 CREATE TABLE lapses (
     memory_id     TEXT NOT NULL REFERENCES memories (id) ON DELETE CASCADE,
     since         TEXT NOT NULL,
     until         TEXT NOT NULL,
     superseded_by TEXT REFERENCES memories (id) ON DELETE SET NULL,
-    valid_to      TEXT,  -- as it was meanwhile
-    PRIMARY KEY (memory_id, since, until)
-) STRICT, WITHOUT ROWID;
+    valid_to      TEXT  -- as it was meanwhile
+) STRICT;
+CREATE INDEX lapses_by_memory ON lapses (memory_id, since);
 CREATE INDEX lapses_by_successor ON lapses (superseded_by) WHERE superseded_by IS NOT NULL;
 
 -- What a forgetting has removed and not yet cleaned out of every file; it goes with the cleaning.
