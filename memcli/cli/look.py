@@ -10,8 +10,8 @@ from memcli.cli import complete
 from memcli.cli.context import of
 from memcli.cli.options import AsJson
 from memcli.errors import NothingFound
-from memcli.memory import timeline
-from memcli.store import ids, lineage, memories, messages
+from memcli.memory import fading, timeline
+from memcli.store import ids, lineage, memories, messages, uses
 from memcli.types import Kind, Owner
 from memcli.ui import past, render, shapes
 
@@ -33,16 +33,17 @@ def list_(
     """List memories."""
     run = of(ctx)
     store = run.workspace.store
-    records = memories.current(store, now=timeline.utc(run.now()), kind=kind, retired=everything)
+    now = timeline.utc(run.now())
+    records = memories.current(store, now=now, kind=kind, retired=everything)
+    strengths = fading.strengths(uses.of(store, [m.id for m in records], now), now)
     if jsonl:
         for record in records:
-            run.terminal.data(shapes.memory(record))
+            run.terminal.data(shapes.memory(record, strengths[record.id]))
     elif json:
-        run.terminal.data({"memories": [shapes.memory(record) for record in records]})
+        run.terminal.data({"memories": [shapes.memory(record, strengths[record.id]) for record in records]})
     elif records:
-        render.memories(
-            run.terminal, records, ids.short(store, [m.id for m in records]), lineage.origins(store, records)
-        )
+        short = ids.short(store, [m.id for m in records])
+        render.memories(run.terminal, records, short, strengths, lineage.origins(store, records), now=now)
     else:
         run.terminal.notice("nothing is remembered yet" if not kind else f"no {kind} memories")
 
@@ -71,7 +72,7 @@ def show(
         else:
             render.message(run.terminal, record, notes)
         return
-    found = past.of(store, memories.get(store, full))
+    found = past.of(store, memories.get(store, full), timeline.utc(run.now()))
     if json:
         run.terminal.data(past.shape(found))
     else:

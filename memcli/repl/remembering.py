@@ -6,13 +6,13 @@ import re
 from dataclasses import replace
 
 from memcli.errors import InputError, NothingFound, TracesLeft
-from memcli.memory import recall
+from memcli.memory import fading, recall
 from memcli.memory import remember as keeping
 from memcli.memory.context import CORE_CHARS
 from memcli.memory.reasons import NEAR
 from memcli.repl.chat import Chat
 from memcli.store import core as core_blocks
-from memcli.store import ids, lineage, memories, purge, undoing
+from memcli.store import ids, lineage, memories, purge, undoing, uses
 from memcli.store import threads as thread_rows
 from memcli.types import Filters, Kind
 from memcli.ui import explained, render, taking
@@ -71,7 +71,8 @@ def list_(chat: Chat, args: str) -> None:
             f"there are no {args} memories" if args else "nothing is remembered yet", "/remember TEXT keeps one"
         )
     short = ids.short(chat.store, [m.id for m in found])
-    render.memories(chat.terminal, found, short, lineage.origins(chat.store, found))
+    strengths = fading.strengths(uses.of(chat.store, [m.id for m in found], chat.now), chat.now)
+    render.memories(chat.terminal, found, short, strengths, lineage.origins(chat.store, found), now=chat.now)
 
 
 # --- core memory ----------------------------------------------------------------------------------------------------

@@ -65,8 +65,10 @@ def _why(hit: Hit, terms: Sequence[str]) -> Json:
     return result(hit) | {"why": hit.why, "relevance": hit.relevance, "matched": matched(terms, hit.item)}
 
 
-def memory(record: Memory) -> Json:
-    return {
+def memory(record: Memory, strength: float | None = None) -> Json:
+    """One memory, with how strong it is where that is known."""
+    faded = {} if strength is None else {"strength": round(strength, 3)}
+    return faded | {
         "id": record.id,
         "kind": str(record.kind),
         "text": record.text,
@@ -82,6 +84,8 @@ def memory(record: Memory) -> Json:
         "formed_by": record.formed_by,
         "times_said": record.times_said,
         "confirmed_at": record.confirmed_at,
+        "importance": round(record.importance, 3),
+        "pinned": record.pinned,
         "conflicts": list(record.conflicts),
     }
 
