@@ -98,7 +98,7 @@ def carry_out(
     if not yes and not run.terminal.confirm("Forget this for good?"):
         raise InputError("nothing was forgotten")
     # The typed lines first: once the rows are gone nothing tells any more what to look for.
-    history = _forget_typed(run, [*what.texts, *typed])
+    history = forget_typed(run, [*what.texts, *typed])
     receipt = purge.forget(run.workspace.store, closure, timeline.utc(run.now()))
     receipt = replace(receipt, files=(*receipt.files, *history))
     if json:
@@ -110,7 +110,7 @@ def carry_out(
         raise TracesLeft(f"{receipt.traces} traces are left in {where}", "run the same command again")
 
 
-def _forget_typed(run: Run, texts: Sequence[str]) -> list[str]:
+def forget_typed(run: Run, texts: Sequence[str]) -> list[str]:
     """Take the texts out of the lines typed into the chat, and name the file where there were any."""
     path = run.paths.history
     if not path.exists():

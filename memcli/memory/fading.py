@@ -41,8 +41,7 @@ class Curve:
 
 CURVE = Curve()
 
-# What a memory is called that has less: half of what it had when it was last used.
-FADED = 0.5
+FADED = 0.5  # a memory has faded that has less than half of what it had when it was last used
 
 
 def importance(keep: float) -> float:

@@ -189,6 +189,7 @@ def consolidated(record: Consolidated, *, dry_run: bool, waiting: int, set_aside
         "counts": {str(action): count for action, count in record.counts().items()},
         "changes": made + [_change(c, None) for c in record.reconciled],
         "core": list(record.core),
+        "forgotten": [old.id for old in record.unused],
         "failed": record.failed,
         "waiting": waiting,
         "set_aside": set_aside,

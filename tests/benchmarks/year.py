@@ -1,8 +1,8 @@
-"""A year with memcli in some seconds: what is used stays, what is not fades. Run by hand: python -m tests.benchmarks.year
+"""A year with memcli in some seconds. Run by hand: python -m tests.benchmarks.year
 
-Everything is the program's own but the models: what is said is recorded, formed by rules, recalled and noted, at the times
-of a simulated clock. All statements match the search alike, so that nothing but their strength parts them. Printed are
-strengths and ranks at the end of each month.
+Everything is the program's own but the models: what is said is recorded, formed by rules, recalled and noted, at the
+times of a simulated clock. All statements match the search alike, so that nothing but their strength parts them.
+Printed are strengths, and places in a search, at the end of each month.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from memcli.memory.formation.work import Work
 from memcli.memory.remember import remember
 from memcli.memory.timeline import utc
 from memcli.paths import Paths
-from memcli.store import memories, queue, uses
+from memcli.store import memories, uses
 from memcli.store.database import Store
 from memcli.turn import Done
-from memcli.types import Filters, Hit, Kind, Memory, Sampling
+from memcli.types import Filters, Hit, Memory, Sampling
 from tests.fakes import HashingEmbedder, ScriptedModel
 
 BEGIN = datetime(2025, 1, 1, 12, tzinfo=UTC)
@@ -44,11 +44,14 @@ ASKED = "My garden well code is Eiche."
 PINNED = "My garden safe code is Flieder."
 RULE = "Always spell the garden code in capitals."
 ALONE = "My grandmother's maiden name is Quill."
-NOISE = tuple(f"My garden {place} code is {name}." for place, name in zip(
-    "shed pond lamp tree wall bench path fence hedge roof door bell".split(),
-    "Ginster Holunder Iris Jasmin Kiefer Linde Mohn Nelke Olive Pappel Rose Salbei".split(),
-    strict=True,
-))  # one a month, each mentioned once
+NOISE = tuple(
+    f"My garden {place} code is {name}."
+    for place, name in zip(
+        "shed pond lamp tree wall bench path fence hedge roof door bell".split(),
+        "Ginster Holunder Iris Jasmin Kiefer Linde Mohn Nelke Olive Pappel Rose Salbei".split(),
+        strict=True,
+    )
+)  # one a month, each mentioned once
 
 # Days on which a question brings them into a context.
 USED = {
