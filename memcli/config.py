@@ -141,9 +141,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "forget_unused_days",
         0,
-        "days after which 'memcli consolidate' forgets for good what was neither said nor recalled again, with the messages"
-        " it came from, and what has expired as long ago; what is pinned, rules, preferences and core memory stay; it cannot"
-        " be undone; 0: keep forever",
+        "days after which 'memcli consolidate' forgets for good what was neither said nor recalled again, with the"
+        " messages it came from, and what has expired as long ago; what is pinned, rules, preferences and core memory"
+        " stay; it cannot be undone; 0: keep forever",
         0,
         36_500,
     ),

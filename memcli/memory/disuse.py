@@ -1,7 +1,7 @@
 """Disuse: what goes for good because it has not been used for as long as the user's rule says.
 
-Invariants: nothing goes that is in use, is pinned, is a rule or a preference, or stands in a core block; nothing goes by
-half: a message goes with the last of its memories, and no memory goes while its message stays and says the same.
+Invariants: nothing goes that is in use, is pinned, is a rule or a preference, or stands in a core block; nothing goes
+by half: a message goes with the last of its memories, and no memory goes while its message stays and says the same.
 """
 
 from __future__ import annotations

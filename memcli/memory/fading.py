@@ -1,12 +1,14 @@
 """Fading: how strong a memory is at a time, by an exponential forgetting curve that every use makes flatter. Pure.
 
-    R = exp(-t / S)                  t: days since the last use, S: the memory's stability in days
+    R = exp(-t / S)                  t: whole days since the last use, S: the memory's stability in days
     S <- S * (1 + GAIN * (1 - R))    at each use; R is what was left just before it
 
 The curve is Ebbinghaus's (Über das Gedächtnis, 1885). That retrievability and stability are two things, and that a use
 adds most to stability where least was left (the spacing effect), is the model of Wozniak, Gorzelanczyk and Murakowski
 (Two components of long-term memory, Acta Neurobiologiae Experimentalis 55, 1995); the rule for S is the simplest one of
 that form. Since 1 - R <= t / S, a use adds at most GAIN times the days since the one before: many at once add little.
+
+Days are those of UTC: within one nothing fades, so that the same turns, a second sooner or later, are ranked alike.
 
 Invariants: strength lies in 0..1, falls with time alone, never by a use, and does not depend on the order in which
 uses are given. It is derived whenever it is read, and stored nowhere.
@@ -17,11 +19,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 
+from memcli.memory import timeline
 from memcli.types import Kind, Uses
-
-DAY = 86_400.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,14 @@ def strength(uses: Uses, now: str) -> float:
     """Return in 0..1 how strong a memory is at `now`, a UTC time. What is pinned and what is a rule does not fade."""
     if uses.pinned or uses.kind is Kind.PROCEDURAL:
         return 1.0
-    times = sorted(map(_days, (*uses.said, *uses.recalled)))
-    if not times:
+    days = sorted({_day(at) for at in (*uses.said, *uses.recalled)})
+    if not days:
         return 1.0
-    held, last = stability(uses.kind, uses.importance), times[0]
-    for at in times[1:]:
-        held *= 1 + CURVE.gain * (1 - retained(at - last, held))
-        last = at
-    return retained(max(0.0, _days(now) - last), held)
+    held, last = stability(uses.kind, uses.importance), days[0]
+    for day in days[1:]:
+        held *= 1 + CURVE.gain * (1 - retained(day - last, held))
+        last = day
+    return retained(max(0, _day(now) - last), held)
 
 
 def strengths(uses: Mapping[str, Uses], now: str) -> dict[str, float]:
@@ -68,7 +69,7 @@ def strengths(uses: Mapping[str, Uses], now: str) -> dict[str, float]:
     return {id_: strength(one, now) for id_, one in uses.items()}
 
 
-def retained(days: float, held: float) -> float:
+def retained(days: int, held: float) -> float:
     """Return what is left of a memory with the stability `held` after so many days."""
     return math.exp(-days / held)
 
@@ -85,13 +86,14 @@ def reason(uses: Uses, now: str) -> str:
     if uses.recalled:
         told.append(f"recalled {_times(len(uses.recalled))}")
     if uses.last:
-        told.append(f"last {_ago(_days(now) - _days(uses.last))}")
+        told.append(f"last {_ago(_day(timeline.day(now)) - _day(timeline.day(uses.last)))}")
     always = "pinned" if uses.pinned else "a rule in force" if uses.kind is Kind.PROCEDURAL else ""
     return f"{always}, does not fade; {', '.join(told)}" if always else ", ".join(told)
 
 
-def _days(at: str) -> float:
-    return datetime.fromisoformat(at).timestamp() / DAY
+def _day(at: str) -> int:
+    """Return the number of the day that a time begins with."""
+    return date.fromisoformat(at[:10]).toordinal()
 
 
 def _times(count: int) -> str:
@@ -99,11 +101,11 @@ def _times(count: int) -> str:
 
 
 # Days from which a time is told in the next larger unit, and that unit's days.
-_UNITS = ((730, "years", 365.25), (60, "months", 30.44), (2, "days", 1.0))
+_UNITS = ((730, "years", 365), (60, "months", 30), (2, "days", 1))
 
 
-def _ago(days: float) -> str:
+def _ago(days: int) -> str:
     for least, unit, size in _UNITS:
         if days >= least:
-            return f"{int(days / size)} {unit} ago"
+            return f"{days // size} {unit} ago"
     return "yesterday" if days >= 1 else "today"

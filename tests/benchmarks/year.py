@@ -57,7 +57,7 @@ NOISE = tuple(
 USED = {
     WEEKLY: range(7, MONTH * MONTHS + 1, 7),
     SPACED: (5, 15, 35, 75, 150),
-    MASSED: (150, 150, 150, 150, 150),
+    MASSED: (5, 5, 5, 5, 5),
 }
 ASKS = {WEEKLY: "What about the gate?", SPACED: "What about the pump?", MASSED: "What about the tank?"}
 SAID_AGAIN = range(60, MONTH * MONTHS, 60)
