@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from memcli.memory import disuse
 from memcli.store import memories, messages, purge
+from memcli.store.database import Store
 from memcli.types import Kind, Memory, Source, Trust, Uses
 from tests.store.making import Filled, at
 
@@ -94,6 +98,12 @@ def test_nothing_that_stays_shares_a_message_with_what_goes(
     mixed = list(held)
     chance.shuffle(mixed)
     assert going(*mixed, in_use=names) == gone
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Iterator[Filled]:
+    with Store.open(tmp_path / "m.db") as store:
+        yield Filled(store)
 
 
 def test_the_messages_go_with_the_memories_and_nothing_that_stays_loses_its_provenance(filled: Filled) -> None:
