@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from memcli import __version__
 from memcli.errors import EmbedderError, MemcliError, ModelError
 from memcli.inference import states
+from memcli.store import cleaning, index, memories, messages, queue, rebinding
 from memcli.store import health as store_health
-from memcli.store import index, memories, messages, purge, queue, rebinding
 from memcli.store.database import Store
 from memcli.workspace import Workspace
 
@@ -88,8 +88,10 @@ def _store(workspace: Workspace) -> Iterator[Finding]:
     yield Finding("store", f"{path}, {size:.1f} MB, {counts}")
     if mode & 0o077:
         yield Finding("store mode", f"{mode:04o}: others can read it", 1, f"chmod 600 '{path}'")
-    if purge.unclean(store):
-        yield Finding("forgetting", "was interrupted: bytes of it are still in the files", 1, "run the forget again")
+    if cleaning.unclean(store):
+        yield Finding(
+            "forgetting", "is not finished: bytes of it are still in the files", 1, "close every memcli and start one"
+        )
     yield _queue(store)
     problems = store_health.check(store)
     for problem in problems:

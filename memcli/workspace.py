@@ -19,7 +19,7 @@ from memcli.memory.formation.records import Former
 from memcli.memory.resuming import ThreadStates
 from memcli.memory.timeline import LOCAL
 from memcli.paths import Paths
-from memcli.store import index, rebinding
+from memcli.store import cleaning, index, rebinding
 from memcli.store.database import Store
 
 if TYPE_CHECKING:
@@ -59,8 +59,20 @@ class Workspace:
     @property
     def store(self) -> Store:
         if self._store is None:
-            self._store = Store.open(self.store_path, derived=self.paths.states)
+            self._store = Store.open(self.store_path, paths=self.paths)
+            self._finish_forgetting(self._store)
         return self._store
+
+    def _finish_forgetting(self, store: Store) -> None:
+        """Clean up after a forgetting that was cut short, as no process is at it any more."""
+        if not cleaning.stalled(store):
+            return
+        self.notice("finishing a forgetting that was interrupted")
+        try:
+            with self.progress("Forgetting") as report:
+                cleaning.finish(store, report)
+        except (StoreLocked, StoreUnwritable) as error:
+            self.notice(f"it is not finished yet: {error.message}" + (f" ({error.hint})" if error.hint else ""))
 
     @property
     def embedder(self) -> Embedder | None:

@@ -16,7 +16,7 @@ from typing import IO
 from memcli.inference import states
 from memcli.inference.thinking import PAIRS, Form, splitter
 from memcli.memory.formation.records import Action, Change, Formed, Stopped
-from memcli.store import memories, messages, queue
+from memcli.store import memories, messages, queue, workers
 from memcli.store.database import Store
 from memcli.types import Answer, Kind, Memory, Message, Piece, Prompt, Sampling, Segment, Source, Trust, Turn
 
@@ -181,7 +181,7 @@ class ScriptedFormer:
     """Keeps each message as one memory, after a while in which it can be stopped. What asks is not kept."""
 
     def __init__(self, store: Store, *, seconds: float = 0.0) -> None:
-        self.worker = queue.worker_name()
+        self.worker = workers.name()
         self.path = "script"
         self.thinking = threading.Event()  # a step has begun
         self.closed = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -11,10 +10,10 @@ import typer
 from memcli.cli import complete
 from memcli.cli.context import Run, of
 from memcli.cli.options import AsJson
-from memcli.errors import InputError, NothingFound, TracesLeft
+from memcli.errors import InputError, NothingFound
 from memcli.memory import timeline
+from memcli.store import cleaning, ids, purge, threads
 from memcli.store import closure as closures
-from memcli.store import ids, purge, threads
 from memcli.ui import render, shapes
 from memcli.ui.going import going
 
@@ -52,7 +51,7 @@ def forget(
         closure = _closure(run, id_, query, thread, before, cascade=cascade)
     except NothingFound:
         if json:
-            run.terminal.data(shapes.receipt(purge.Receipt({}, (), 0, ())))
+            run.terminal.data(shapes.receipt(purge.Receipt()))
         raise
     carry_out(run, closure, dry_run=dry_run, yes=yes, json=json, typed=(query,) if query else ())
 
@@ -75,8 +74,8 @@ def _closure(
     else:
         found = closures.closure_all(store)
     if found.empty:
-        if purge.unclean(store):  # an earlier forgetting was interrupted before its bytes were gone
-            purge.scrub(store)
+        if cleaning.unclean(store):  # an earlier forgetting was interrupted before its bytes were gone
+            cleaning.finish(store)
         raise NothingFound("there is nothing of that to forget")
     return found
 
@@ -97,24 +96,10 @@ def carry_out(
         return
     if not yes and not run.terminal.confirm("Forget this for good?"):
         raise InputError("nothing was forgotten")
-    # The typed lines first: once the rows are gone nothing tells any more what to look for.
-    history = forget_typed(run, [*what.texts, *typed])
-    receipt = purge.forget(run.workspace.store, closure, timeline.utc(run.now()))
-    receipt = replace(receipt, files=(*receipt.files, *history))
+    with run.terminal.progress("Forgetting") as progress:
+        receipt = purge.forget(run.workspace.store, closure, timeline.utc(run.now()), typed=typed, progress=progress)
     if json:
         run.terminal.data(shapes.receipt(receipt))
     else:
         render.receipt(run.terminal, receipt)
-    if receipt.traces:
-        where = ", ".join(receipt.files)
-        raise TracesLeft(f"{receipt.traces} traces are left in {where}", "run the same command again")
-
-
-def forget_typed(run: Run, texts: Sequence[str]) -> list[str]:
-    """Take the texts out of the lines typed into the chat, and name the file where there were any."""
-    path = run.paths.history
-    if not path.exists():
-        return []
-    from memcli.repl.history import TypedHistory
-
-    return [str(path)] if TypedHistory(path).forget(texts) else []
+    receipt.require_clean()

@@ -6,7 +6,7 @@ by half: a message goes with the last of its memories, and no memory goes while 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from memcli.memory.form import prefers
@@ -36,9 +36,11 @@ def closure(store: Store, chosen: Iterable[Memory]) -> Closure:
     return purge.closure_of(store, sorted(memories.present(store, [memory.id for memory in chosen])))
 
 
-def forget(store: Store, what: Closure, now: str) -> Receipt:
+def forget(
+    store: Store, what: Closure, now: str, *, progress: Callable[[int, int], None] = lambda done, of: None
+) -> Receipt:
     """Forget it for good. It cannot be undone. Not to be called inside a transaction."""
-    return purge.forget(store, what, now, actor=ACTOR)
+    return purge.forget(store, what, now, actor=ACTOR, progress=progress)
 
 
 def going(held: Sequence[Memory], used: Mapping[str, Uses], limit: str, always: str) -> list[Memory]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from memcli.assistant import Assistant
 from memcli.memory.formation.worker import Worker
 from memcli.memory.timeline import utc
-from memcli.store import messages
+from memcli.store import messages, purge, threads
 from memcli.store.database import Store
 from memcli.types import Message, Role, Thread
 from memcli.ui.sanitize import clean
@@ -27,11 +27,15 @@ class Chat:
     assistant: Assistant
     seed: int | None
     confirm: Callable[[str], bool]
-    forget_typed: Callable[[Iterable[str]], bool]  # takes texts out of the typed lines
+    reload_typed: Callable[[], None]  # the typed lines, from their file
     unsent: str = field(default="", init=False)  # what failed: the next prompt begins with it
     warned: bool = field(default=False, init=False)  # Ctrl-C on an empty line has said how to leave
     leaving: bool = field(default=False, init=False)
     worker: Worker | None = field(default=None, init=False)  # forms memories beside the conversation
+    generation: int = field(init=False)  # of the store, when what is held here of it was read
+
+    def __post_init__(self) -> None:
+        self.generation = purge.generation(self.store)
 
     @property
     def store(self) -> Store:
@@ -59,6 +63,15 @@ class Chat:
         from rich.text import Text
 
         self.terminal.console().print(Text(clean(text), style="dim"))
+
+    def let_go(self) -> None:
+        """Drop what is held of what was forgotten since; the thread is taken up anew."""
+        if self.generation == purge.generation(self.store):
+            return
+        self.generation = purge.generation(self.store)
+        self.reload_typed()
+        thread = self.assistant.thread
+        self.assistant.resume(threads.find(self.store, thread.id) if thread else None, name=self.assistant.thread_name)
 
     def show_last_exchange(self, thread: Thread) -> None:
         """Show where the thread stands: the last question and what was answered."""

@@ -13,14 +13,11 @@ from pathlib import Path
 
 from prompt_toolkit.history import FileHistory
 
-from memcli.errors import StoreUnwritable
-from memcli.paths import make_private, write_private
-
-SHORTEST = 6  # characters: a shorter text is in other entries by chance, so only an entry equal to it goes
+from memcli.paths import make_private
 
 
 class TypedHistory(FileHistory):
-    """prompt_toolkit's history file, made private, from which texts can be taken out again."""
+    """prompt_toolkit's history file, made private, which others may take texts out of: see store/typed.py."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,25 +37,6 @@ class TypedHistory(FileHistory):
         with suppress(OSError):  # a full disk: the line stays in memory
             super().store_string(string)
 
-    def forget(self, texts: Iterable[str]) -> bool:
-        """Take out every entry that holds one of `texts`; tell whether there was any. Raises StoreUnwritable."""
-        sought = [text.strip() for text in texts if text.strip()]
-        entries = list(self.load_history_strings())
-        kept = [entry for entry in entries if not any(_holds(entry, text) for text in sought)]
-        self._loaded_strings = [s for s in self._loaded_strings if not any(_holds(s, text) for text in sought)]
-        if len(kept) == len(entries):
-            return False
-        try:
-            write_private(self.path, "".join(_written(entry) for entry in reversed(kept)).encode())
-        except OSError as error:
-            raise StoreUnwritable(f"{self.path} cannot be written: {error.strerror}", "delete that file") from error
-        return True
-
-
-def _holds(entry: str, text: str) -> bool:
-    return text in entry if len(text) >= SHORTEST else entry.strip() == text
-
-
-def _written(entry: str) -> str:
-    lines = "".join(f"+{line}\n" for line in entry.split("\n"))
-    return f"\n# kept\n{lines}"
+    def reload(self) -> None:
+        """Hold what the file holds now: something may have been forgotten."""
+        self._loaded_strings = list(self.load_history_strings())

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
-from memcli.errors import InputError, NothingFound, TracesLeft
+from memcli.errors import InputError, NothingFound
 from memcli.memory import fading, recall
 from memcli.memory import remember as keeping
 from memcli.memory.context import CORE_CHARS
@@ -13,7 +12,6 @@ from memcli.memory.reasons import NEAR
 from memcli.repl.chat import Chat
 from memcli.store import core as core_blocks
 from memcli.store import ids, lineage, memories, purge, undoing, uses
-from memcli.store import threads as thread_rows
 from memcli.types import Filters, Kind
 from memcli.ui import explained, render, taking
 from memcli.ui.going import going
@@ -119,15 +117,11 @@ def forget(chat: Chat, args: str) -> None:
     if not chat.confirm("Forget this for good?"):
         chat.aside("nothing was forgotten")
         return
-    typed = chat.forget_typed(what.texts)  # first: once the rows are gone nothing tells any more what to look for
-    receipt = purge.forget(chat.store, closure, chat.now)
-    _let_go(chat)
-    if typed:
-        receipt = replace(receipt, files=(*receipt.files, str(chat.workspace.paths.history)))
+    with chat.terminal.progress("Forgetting") as progress:
+        receipt = purge.forget(chat.store, closure, chat.now, progress=progress)
+    chat.let_go()
     render.receipt(chat.terminal, receipt)
-    if receipt.traces:
-        where = ", ".join(receipt.files)
-        raise TracesLeft(f"{receipt.traces} traces are left in {where}", "run the same command again")
+    receipt.require_clean()
 
 
 def undo(chat: Chat, args: str) -> None:
@@ -142,10 +136,4 @@ def undo(chat: Chat, args: str) -> None:
         chat.aside("nothing was taken back")
         return
     taking.result(chat.terminal, undoing.undo(chat.store, chosen, chat.now))
-    _let_go(chat)
-
-
-def _let_go(chat: Chat) -> None:
-    """Take the thread up anew: what the assistant holds of the last turn may quote what has gone."""
-    thread = chat.assistant.thread
-    chat.assistant.resume(thread_rows.find(chat.store, thread.id) if thread else None, name=chat.assistant.thread_name)
+    chat.let_go()

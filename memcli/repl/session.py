@@ -30,7 +30,7 @@ class Session:
 
     def __init__(self, terminal: Terminal, workspace: Workspace, assistant: Assistant, seed: int | None) -> None:
         history = TypedHistory(workspace.paths.history)
-        self.chat = Chat(terminal, workspace, assistant, seed, confirm, history.forget)
+        self.chat = Chat(terminal, workspace, assistant, seed, confirm, history.reload)
         assistant.notice = self.chat.aside
         self._completer = SlashCompleter(self.chat)
         self._toolbar = ""
@@ -54,6 +54,7 @@ class Session:
         self._refresh(report=True)
         self._forming.resume()
         text = self._read()
+        self.chat.let_go()  # of what another process has had forgotten meanwhile
         if not text.strip():
             return
         try:

@@ -7,10 +7,11 @@ that go); other memories from the same messages are listed in `kept`, so that no
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memcli.store import ids
 from memcli.store.database import Store, listed
+from memcli.store.repeating import repeating
 from memcli.types import Owner
 
 # A prefix is a JSON list of [label, origin, text].
@@ -29,7 +30,8 @@ _CORE_TEXTS = (
 class Closure:
     """What goes, by id (core blocks by label), and which memories stay with their provenance cut.
 
-    Of the blocks in `portraits` only what consolidate made of them goes: it quotes a memory that does.
+    Of the `messages` some are answers `repeating` the others. Of the blocks in `portraits` only what consolidate made
+    of them goes: it quotes a memory that does. Of the threads in `names` only the name goes.
     """
 
     messages: tuple[str, ...] = ()
@@ -38,10 +40,13 @@ class Closure:
     core: tuple[str, ...] = ()
     portraits: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    repeating: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    summaries: tuple[str, ...] = ()  # those that are named; others go with what they may quote
 
     @property
     def empty(self) -> bool:
-        return not (self.messages or self.memories or self.threads or self.core)
+        return not (self.messages or self.memories or self.threads or self.core or self.names or self.summaries)
 
 
 def closure_of(store: Store, ids_: Iterable[str], *, cascade: bool = False) -> Closure:
@@ -69,12 +74,17 @@ def closure_matching(store: Store, text: str, *, cascade: bool = False) -> Closu
 
     # What a thread was told of a core block that has changed since is quoted in its notes and in its frozen prefix.
     told = holders("SELECT item_id, line FROM recalled WHERE item_id LIKE 'core:%'") | holders(_FROZEN_CORE)
-    return _closure(
+    found = _closure(
         store,
         holders("SELECT id, content FROM messages"),
         versions(store, holders("SELECT id, text FROM memories")),
         core=holders(f"SELECT label, text FROM ({_CORE_TEXTS})") | {origin.removeprefix("core:") for origin in told},
         cascade=cascade,
+    )
+    return replace(
+        found,
+        names=_sorted(holders("SELECT id, name FROM threads WHERE name IS NOT NULL")),
+        summaries=_sorted(holders("SELECT id, text FROM summaries")),
     )
 
 
@@ -128,13 +138,15 @@ def _closure(
     else:
         memories = memories | _derived_only(store, named)
         kept = (_derived(store, messages) | versions(store, memories)) - memories
+    answers = repeating(store, messages, memories)
     return Closure(
-        messages=_sorted(messages),
+        messages=_sorted(messages | answers),
         memories=_sorted(memories),
         threads=_sorted(threads),
         core=_sorted(core),
         portraits=_sorted(portraits(store, memories)),
         kept=_sorted(kept),
+        repeating=_sorted(answers),
     )
 
 

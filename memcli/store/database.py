@@ -23,7 +23,7 @@ import apsw
 
 from memcli import __version__
 from memcli.errors import MemcliError, NotAStore, NothingFound, StoreError, StoreLocked, StoreNewer, StoreUnwritable
-from memcli.paths import make_private
+from memcli.paths import Paths, make_private
 from memcli.store import migrations
 from memcli.store.faults import Translated
 
@@ -55,19 +55,19 @@ T = TypeVar("T")
 class Store:
     """An open store. Use it as a context manager, in one thread at a time.
 
-    `derived` is the folder with files that quote it, None where there is none: see store/derived.py.
+    `paths` are the folders with other files that may quote it, None where there are none: see derived.py and traces.py.
     """
 
-    def __init__(self, path: Path, db: apsw.Connection, busy_ms: int, derived: Path | None = None) -> None:
+    def __init__(self, path: Path, db: apsw.Connection, busy_ms: int, paths: Paths | None = None) -> None:
         self.path = path
-        self.derived = derived
+        self.paths = paths
         self.db = db
         self.busy_ms = busy_ms
         self._depth = 0
         self._translated = Translated(path)
 
     @classmethod
-    def open(cls, path: Path, *, busy_ms: int = 5000, create: bool = True, derived: Path | None = None) -> Store:
+    def open(cls, path: Path, *, busy_ms: int = 5000, create: bool = True, paths: Paths | None = None) -> Store:
         """Open the store at `path`, bringing an older schema up to date; make it where there is none and `create`.
 
         Raises NothingFound (no file, and not `create`), NotAStore, StoreNewer, StoreDamaged, StoreLocked,
@@ -78,7 +78,7 @@ class Store:
         try:
             _refuse_other_files(path)
             with Translated(path):
-                store = cls(path, _connect(path, busy_ms), busy_ms, derived)
+                store = cls(path, _connect(path, busy_ms), busy_ms, paths)
             store._settle()
         except StoreLocked:
             raise  # another process is just making a store of the file

@@ -46,12 +46,12 @@ def unforgotten(store: Store, since: int) -> Iterator[None]:
 
 def files(store: Store) -> list[Path]:
     """Return the files that quote the store, unfinished ones included. Raises OSError."""
-    if store.derived is None or not store.derived.is_dir():
+    if store.paths is None or not store.paths.states.is_dir():
         return []
     own = f"{name(store)}-"
-    with os.scandir(store.derived) as entries:
+    with os.scandir(store.paths.states) as entries:
         found = [e.name for e in entries if not e.is_dir(follow_symlinks=False)]
-    return [store.derived / each for each in sorted(found) if each.removeprefix(".").startswith(own)]
+    return [store.paths.states / each for each in sorted(found) if each.removeprefix(".").startswith(own)]
 
 
 def remove(store: Store) -> tuple[list[Path], list[Path]]:
@@ -61,7 +61,7 @@ def remove(store: Store) -> tuple[list[Path], list[Path]]:
     try:
         found = files(store)
     except OSError:
-        return [], [store.derived] if store.derived else []
+        return [], [store.paths.states] if store.paths else []
     for path in found:
         try:
             path.unlink()

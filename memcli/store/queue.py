@@ -7,13 +7,10 @@ taken in the order in which they were said; one that failed too often is set asi
 
 from __future__ import annotations
 
-import os
-import platform
-import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from memcli.store import messages
+from memcli.store import messages, workers
 from memcli.store.database import Store, listed
 from memcli.types import Message
 
@@ -22,11 +19,6 @@ MOST_FAILURES = 3  # then a message is set aside: the next one is not to wait fo
 
 class LeaseLost(Exception):
     """The message is somebody else's by now, was formed, or was forgotten: nothing may be written for it."""
-
-
-def worker_name() -> str:
-    """Return a name to hold leases under, which tells others whether its process is alive."""
-    return f"{platform.node()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def enqueue(store: Store, message_id: str, now: str) -> None:
@@ -111,24 +103,8 @@ def _end_leases(store: Store, worker: str, now: str) -> None:
     store.run(
         "UPDATE formation_queue SET leased_by = NULL, leased_until = NULL, attempts = attempts + 1"
         " WHERE leased_by != ? AND (leased_until <= ? OR leased_by IN (SELECT value FROM json_each(?)))",
-        (worker, now, listed(other for (other,) in held if _dead(other))),
+        (worker, now, listed(other for (other,) in held if workers.dead(other))),
     )
-
-
-def _dead(worker: str) -> bool:
-    """Tell whether the worker was a process of this machine that is no more. A wrong guess costs work, never a memory:
-    only one of two who form a message can settle it.
-    """
-    node, _, process = worker.rpartition(":")[0].rpartition(":")
-    if node != platform.node() or not process.isdecimal():
-        return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    except (PermissionError, OverflowError):
-        return False
-    return False
 
 
 def _later(now: str, seconds: int) -> str:

@@ -39,6 +39,12 @@ def latest(store: Store, thread_id: str) -> Summary | None:
     return Summary(*row) if row else None
 
 
+def text(store: Store, id: str) -> str:  # noqa: A002
+    """Return what a summary says, "" where it is gone."""
+    row = store.one("SELECT text FROM summaries WHERE id = ?", (id,))
+    return row[0] if row else ""
+
+
 def quoting(store: Store, items: Iterable[str]) -> tuple[str, ...]:
     """Return the ids of the summaries that may quote `items`: they cover one, or a message with a note of one."""
     sql = """

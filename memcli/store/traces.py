@@ -1,40 +1,38 @@
-"""Look for what must be gone: bytes of removed texts in the store's files, their words in what is kept.
+"""Look for what must be gone: removed texts in every file that memcli writes, and their words in what is kept.
 
-Invariant: a text that still stands in a kept row, or in the schema, is not counted as a trace: it is another statement.
+Invariant: what also stands in a kept row, in the schema or in a kept term is not counted as a trace: it is another
+statement.
+
+The files are the store with those that SQLite keeps beside it, and what lies in the state and cache folders but for
+models, embedders and probes, which hold nothing of the user's. KV states are not text: their names tell of them.
 """
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from memcli.store import typed
 from memcli.store.database import Store
-from memcli.store.spelling import fold, spelled
+from memcli.store.scan import WIDTH, Windows, none, windows
+from memcli.store.spelling import spelled
 
-SHORTEST = 6  # characters: shorter texts occur by chance
-_SAMPLE = 64  # bytes of a long text that are looked for, at its beginning, middle and end
-_BUDGET = 4 << 30  # bytes read at most, about two seconds; beyond it, only every n-th text is looked for
+BESIDE = 3  # bytes of a window that may be a number of the file's own
+_SCRATCH = ("forgetting",)  # tables of texts that go: what stands in them is not kept
 
-_KEPT_TEXTS = (
-    "SELECT content FROM messages",
-    "SELECT name FROM messages WHERE name IS NOT NULL",
-    "SELECT external_id FROM messages WHERE external_id IS NOT NULL",
-    "SELECT text FROM memories",
-    "SELECT tag FROM memory_tags",
-    "SELECT label || ' ' || text FROM core_blocks",
-    "SELECT label || ' ' || coalesce(text, '') FROM core_versions",
-    "SELECT line || ' ' || why FROM recalled",
-    "SELECT text FROM summaries",
-    "SELECT excerpt FROM messages WHERE excerpt IS NOT NULL",
-    "SELECT name FROM threads WHERE name IS NOT NULL",
-    "SELECT prefix FROM threads WHERE prefix IS NOT NULL",
-    "SELECT ledger FROM threads WHERE ledger IS NOT NULL",
-    "SELECT action || ' ' || actor || ' ' || items || ' ' || coalesce(detail, '') FROM operations",
-    "SELECT key || ' ' || value FROM meta",
-    "SELECT name || ' ' || created_by FROM migrations",
-    "SELECT name || ' ' || sql FROM sqlite_schema WHERE sql IS NOT NULL",
-)
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How many of the removed texts can still be read, in which files, and how many bytes were looked through.
+
+    `residue` tells that pieces of vectors were found, which may also be a kept one's.
+    """
+
+    texts: int
+    files: tuple[Path, ...]
+    looked_through: int
+    residue: bool
 
 
 def files(store: Store) -> list[Path]:
@@ -43,51 +41,141 @@ def files(store: Store) -> list[Path]:
     return [path for name in names if (path := store.path.with_name(name)).exists()]
 
 
-def worth_seeking(texts: Iterable[str]) -> list[str]:
-    """Return the distinct texts that are long enough to mean something where they are found."""
-    return sorted({text for text in texts if len(text.strip()) >= SHORTEST})
+def beside(store: Store) -> list[Path]:
+    """Return the other files that memcli writes and that may hold something of the user's. Raises OSError."""
+    if store.paths is None:
+        return []
+    paths = store.paths
+    passed_over = {paths.models, paths.embedders, paths.probes, paths.states, paths.config_file}
+    own = {path.absolute() for path in files(store)}
+    return [path for folder in (paths.state, paths.cache) for path in _within(folder, passed_over) if path not in own]
 
 
-def count(store: Store, removed: Sequence[str]) -> int:
-    """Return how many of the `removed` texts can still be read in the store's files."""
-    paths = files(store)
-    sought = _within_budget(removed, 3 * sum(path.stat().st_size for path in paths))
-    # Full text holds words without case and accents: a kept "Résumé" is no trace of a removed "resume".
-    kept = [str(text) for sql in _KEPT_TEXTS for (text,) in store.rows(sql)]
-    standing = fold("\n".join(kept))
-    gone = [text for text in sought if fold(text) not in standing]
-    pieces = "\n".join(text for (text,) in store.rows("SELECT spelled FROM chunks WHERE spelled IS NOT NULL")).encode()
-    return sum(
-        any(_contains(path, sample) for path in paths for sample in _samples(text) | _spelled_samples(text, pieces))
-        for text in gone
-    )
+def _within(folder: Path, passed_over: set[Path]) -> Iterator[Path]:
+    if not folder.is_dir():
+        return
+    for path in sorted(folder.iterdir()):
+        if path in passed_over or path.is_symlink():
+            continue
+        if path.is_dir():
+            yield from _within(path, passed_over)
+        elif path.is_file():
+            yield path.absolute()
+
+
+def sought(texts: Iterable[str]) -> Windows:
+    """Return what to look for: of the texts as they were stored, and as full text spells them."""
+    whole = list(texts)
+    return windows([*whole, *(form for text in whole if (form := spelled(text)))])
+
+
+def look(store: Store, removed: Sequence[str], vectors: Iterable[bytes] = ()) -> Found:
+    """Look for the `removed` texts and vectors in all files. Raises OSError where one cannot be read."""
+    pieces = windows(vectors).without(windows([bytes(WIDTH)]))
+    wanted = sought(removed).together(pieces)
+    paths = [*files(store), *beside(store)]
+    held = [(path, in_file(store, path, wanted)) for path in paths] if wanted else []
+    everything = none()
+    for _, found in held:
+        everything = everything.together(found)
+    left = unkept(store, everything.without(pieces))
+    texts = sum(bool(sought([text]).shared(left)) for text in removed) if left else 0
+    where = tuple(path for path, found in held if found.shared(left))
+    return Found(texts, where, sum(_size(path) for path in paths), residue=bool(everything.shared(pieces)))
+
+
+def in_file(store: Store, path: Path, wanted: Windows) -> Windows:
+    """Return which windows stand in a file; none in one that has just gone. Raises OSError."""
+    try:
+        if store.paths and path == store.paths.history.absolute():
+            lines = "\n".join(typed.entries(typed.read(path)))  # without the times at which they were typed
+            return wanted.among(lines.encode(errors="surrogateescape"))
+        return wanted.in_file(path)
+    except FileNotFoundError:
+        return none()
+
+
+def unkept(store: Store, wanted: Windows) -> Windows:
+    """Return the windows that stand in nothing that is kept, not even beside a few bytes of the file's own."""
+    for columns in _columns(store):
+        if not wanted:
+            return wanted
+        row = " || ".join(f"coalesce({column}, '')" for column in columns.names)
+        rows = store.value(f"SELECT coalesce(group_concat({row}, char(10)), '') FROM {columns.table}")
+        wanted = wanted.without(wanted.among(rows.encode()))
+    wanted = wanted.without(wanted.among(_terms(store)))
+    return _unexplained(store, wanted) if wanted else wanted
+
+
+def _unexplained(store: Store, wanted: Windows) -> Windows:
+    """Return the windows that are no end, or no beginning, of a kept text with a few other bytes beside it.
+
+    In the file a text stands between numbers: `Caroline"` is her name and the 34th row of an index.
+    """
+    terms = _terms(store)
+    cut = {value: _cut(value) for value in wanted.each() if not any(part in terms for part in _cut(value))}
+    ends = {end for parts in cut.values() for end in parts[:BESIDE]}
+    beginnings = {beginning for parts in cut.values() for beginning in parts[BESIDE:]}
+    kept: set[bytes] = set()
+    for columns in _columns(store) if cut else ():
+        for row in store.rows(f"SELECT {', '.join(columns.names)} FROM {columns.table}"):
+            for text in row:
+                data = text.encode() if text else b""
+                for size in range(WIDTH - BESIDE, WIDTH):
+                    kept |= {data[-size:]} & ends
+                    kept |= {data[:size]} & beginnings
+    return windows(value for value, parts in cut.items() if not kept & set(parts))
+
+
+def _cut(value: bytes) -> list[bytes]:
+    """Return what is left of a window without some bytes at its end, and at its beginning."""
+    return [value[:-n] for n in range(1, BESIDE + 1)] + [value[n:] for n in range(1, BESIDE + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns of a table that hold text, in the order in which they stand in a row; or what stands for a table."""
+
+    table: str
+    names: tuple[str, ...]
+
+
+def _columns(store: Store) -> Iterator[_Columns]:
+    """Yield where all that is kept stands: rows of tables, and the schema."""
+    tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
+    shadows = " ".join(f"AND name NOT GLOB '{each}'" for each in ("chunks_fts_*", "chunks_vec_*", "sqlite_*"))
+    for (table,) in store.rows(f"{tables} {shadows} ORDER BY name"):
+        sql = "SELECT name FROM pragma_table_info(?) WHERE type = 'TEXT'"
+        names = tuple(f'"{name}"' for (name,) in store.rows(sql, (table,)))
+        if names and table not in _SCRATCH:
+            yield _Columns(table, names)
+    yield _Columns("sqlite_schema", ("name", "tbl_name", "sql"))
+
+
+def _terms(store: Store) -> bytes:
+    joined: str = store.value("SELECT coalesce(group_concat(term, char(10)), '') FROM chunks_terms")
+    return joined.encode()
 
 
 def mentions(store: Store, removed: Sequence[str]) -> tuple[str, ...]:
     """Return the ids of the kept messages and memories that contain one of the `removed` texts."""
+    texts = sorted({text for text in removed if len(text.strip()) >= SHORTEST})
     kept = store.rows("SELECT id, content FROM messages UNION ALL SELECT id, text FROM memories")
     everything = "\n".join(text for _, text in kept)
-    found = [text for text in _within_budget(removed, len(everything)) if text in everything]
+    found = [text for text in _within_budget(texts, len(everything)) if text in everything]
     return tuple(sorted(id_ for id_, text in kept if any(part in text for part in found)))
+
+
+SHORTEST = 6  # characters: shorter texts occur by chance
+_BUDGET = 4 << 30  # characters read at most, about two seconds; beyond it, only every n-th text is looked for
 
 
 def _within_budget(texts: Sequence[str], size: int) -> Sequence[str]:
     return texts[:: 1 + len(texts) * size // _BUDGET]
 
 
-def _samples(text: str) -> set[bytes]:
-    data = text.encode()
-    last = max(0, len(data) - _SAMPLE)
-    return {data[start : start + _SAMPLE] for start in (0, last // 2, last)}
-
-
-def _spelled_samples(text: str, kept: bytes) -> set[bytes]:
-    """Return samples of `text` as full text reads it, without those that a kept chunk shares."""
-    return {sample for sample in _samples(spelled(text) or "") if sample not in kept}
-
-
-def _contains(path: Path, sample: bytes) -> bool:
-    if path.stat().st_size == 0:
-        return False
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return data.find(sample) >= 0
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

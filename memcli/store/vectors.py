@@ -17,6 +17,7 @@ from memcli.store.database import Store, listed
 from memcli.store.scored import Scored, scored
 from memcli.types import Filters
 
+_FLOAT = 4  # bytes
 _MOST_NEIGHBOURS = 4096  # sqlite-vec's limit for k
 _SPARE = 4  # neighbours fetched for each one wanted, before the filter is consulted
 
@@ -115,6 +116,40 @@ def cosines(store: Store, vector: bytes, chunk_ids: Iterable[int]) -> dict[int, 
     """
     found = store.rows(sql, (vector, listed(chunk_ids)))
     return {chunk_id: cosine for chunk_id, cosine in found if cosine is not None}  # None: a vector of zeros
+
+
+def stored(store: Store, chunk_ids: Iterable[int]) -> list[bytes]:
+    """Return the vectors of those of `chunk_ids` that have one."""
+    if not _has_vectors(store):
+        return []
+    sql = """
+        SELECT v.embedding FROM json_each(?) AS wanted CROSS JOIN chunks_vec AS v ON v.chunk_id = wanted.value
+    """
+    return [vector for (vector,) in store.rows(sql, (listed(chunk_ids),))]
+
+
+def slots(store: Store, chunk_ids: Iterable[int]) -> list[tuple[int, int]]:
+    """Return where sqlite-vec keeps the vectors of chunks: the row of the vectors, and which of them."""
+    if not _has_vectors(store):
+        return []
+    sql = "SELECT chunk_id, chunk_offset FROM chunks_vec_rowids WHERE rowid IN (SELECT value FROM json_each(?))"
+    return [(row, place) for row, place in store.rows(sql, (listed(chunk_ids),))]
+
+
+def uncleared(store: Store, freed: Iterable[tuple[int, int]]) -> int:
+    """Return how many of these slots hold something although they are nobody's."""
+    if not _has_vectors(store):
+        return 0
+    sql = """
+        WITH freed (row, place) AS (SELECT value ->> 0, value ->> 1 FROM json_each(:freed)),
+        held (vector) AS (
+            SELECT substr(v.vectors, place * :size + 1, :size)
+            FROM freed CROSS JOIN chunks_vec_vector_chunks00 AS v ON v.rowid = freed.row
+            WHERE (row, place) NOT IN (SELECT chunk_id, chunk_offset FROM chunks_vec_rowids)
+        ) SELECT count(*) FROM held WHERE vector != zeroblob(length(vector))
+    """
+    size = _FLOAT * int(store.value("SELECT value FROM meta WHERE key = 'dimension'"))
+    return int(store.value(sql, {"freed": listed(freed), "size": size}))
 
 
 def _has_vectors(store: Store) -> bool:

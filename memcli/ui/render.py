@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from memcli.memory.timeline import day
 from memcli.types import CoreBlock, Hit, Memory, Message, Recalled, Thread
 from memcli.ui.sanitize import clean, one_line
+from memcli.ui.shapes import FORGETTING_LIMIT
 from memcli.ui.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -211,6 +212,9 @@ def receipt(terminal: Terminal, record: Receipt) -> None:
     rows = ", ".join(f"{table_} {count}" for table_, count in record.rows.items() if count)
     terminal.out(f"rows removed: {rows}")
     terminal.out(f"files cleaned: {', '.join(record.files)}")
-    terminal.out(f"traces left: {record.traces} (in these files; not in backups, exports or freed disk blocks)")
+    proof = record.proof
+    found = f"{proof.rows} rows, vectors and states, {proof.terms} terms of full text, {proof.texts} texts"
+    terminal.out(f"traces left: {record.traces} ({found} in {proof.looked_through / 1e6:.1f} MB looked through)")
+    terminal.out(f"this holds for {FORGETTING_LIMIT}")
     if record.kept_mentions:
         terminal.out(f"the same words stand in items you keep: {', '.join(record.kept_mentions)}")

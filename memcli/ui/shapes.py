@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+FORGETTING_LIMIT = (
+    "live files only: not disk blocks that a filesystem or SSD has freed, not backups or exports elsewhere"
+)
+
 
 def result(hit: Hit) -> Json:
     """One search result."""
@@ -160,6 +164,9 @@ def closure(record: Closure) -> Json:
         "threads": list(record.threads),
         "core": sorted({*record.core, *record.portraits}),
         "kept": list(record.kept),
+        "repeating": list(record.repeating),
+        "names": list(record.names),
+        "summaries": list(record.summaries),
     }
 
 
@@ -168,6 +175,14 @@ def receipt(record: Receipt) -> Json:
         "removed": dict(record.rows),
         "files": list(record.files),
         "traces": record.traces,
+        "proof": {
+            "rows": record.proof.rows,
+            "terms": record.proof.terms,
+            "texts": record.proof.texts,
+            "files": [str(path) for path in record.proof.files],
+            "bytes_looked_through": record.proof.looked_through,
+        },
+        "limit": FORGETTING_LIMIT,
         "mentioned_in": list(record.kept_mentions),
     }
 

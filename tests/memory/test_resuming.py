@@ -18,7 +18,7 @@ from memcli.inference import states
 from memcli.memory.remember import remember
 from memcli.memory.resuming import ThreadStates
 from memcli.paths import Paths
-from memcli.store import closure, derived, purge, threads, undoing
+from memcli.store import cleaning, closure, derived, purge, threads, undoing
 from memcli.store.database import Store
 from memcli.types import Answer, Piece, Prompt, Sampling, Thread
 from tests.fakes import HashingEmbedder, ScriptedModel
@@ -33,9 +33,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "cache" / "states"
 
 
+def paths_of(folder: Path) -> Paths:
+    """Return the folders of a program that keeps its states in `folder`."""
+    top = folder.parents[1]
+    return Paths(top / "data", top / "config", folder.parent, top / "state")
+
+
 @pytest.fixture
 def store(tmp_path: Path, folder: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "m.db", derived=folder) as opened:
+    with Store.open(tmp_path / "m.db", paths=paths_of(folder)) as opened:
         yield opened
 
 
@@ -324,10 +330,10 @@ def test_a_cleaning_that_is_made_up_for_later_removes_the_states(
         with pytest.raises(KeyboardInterrupt):
             forget_all(store)
     assert len(in_folder(folder)) == 1
-    assert purge.unclean(store)
-    purge.scrub(store)
+    assert cleaning.unclean(store)
+    cleaning.finish(store)
     assert in_folder(folder) == []
-    assert not purge.unclean(store)
+    assert not cleaning.unclean(store)
 
 
 def test_a_state_that_cannot_be_removed_is_an_error_and_the_cleaning_stays_due(
@@ -338,10 +344,10 @@ def test_a_state_that_cannot_be_removed_is_an_error_and_the_cleaning_stays_due(
         patched.setattr(Path, "unlink", lambda *_: (_ for _ in ()).throw(PermissionError(1, "no")))
         with pytest.raises(StoreUnwritable, match="cannot be removed"):
             forget_all(store)
-    assert purge.unclean(store)
+    assert cleaning.unclean(store)
     assert threads.all_threads(store) == []  # the rows are gone all the same
-    purge.scrub(store)
-    assert (in_folder(folder), purge.unclean(store)) == ([], False)
+    cleaning.finish(store)
+    assert (in_folder(folder), cleaning.unclean(store)) == ([], False)
 
 
 def test_what_was_evaluated_before_a_forgetting_is_not_kept_after_it(
@@ -378,7 +384,7 @@ def test_a_forgetting_while_a_state_is_written_takes_the_unfinished_file(
 
     def slowly(file: IO[bytes], label: str) -> None:
         seen.append(in_folder(folder))
-        with Store.open(store.path, derived=folder) as other:
+        with Store.open(store.path, paths=paths_of(folder)) as other:
             receipt = forget_all(other)
         assert any(name.endswith(seen[0][0]) for name in receipt.files)
         seen.append(in_folder(folder))
@@ -424,7 +430,7 @@ def test_a_forgetting_right_after_a_state_got_its_name_finds_it(
     def then_forgotten(self: ThreadStates, *args: object, **more: object) -> None:
         real(self, *args, **more)  # type: ignore[arg-type]
         assert len(in_folder(folder)) == 1
-        with Store.open(store.path, derived=folder) as other:
+        with Store.open(store.path, paths=paths_of(folder)) as other:
             forget_all(other)
 
     monkeypatch.setattr(ThreadStates, "_save", then_forgotten)

@@ -48,7 +48,7 @@ class Repl:
     def __init__(self, folder: Path, model: ChatModel, form: Callable[[Store], Former] | None = None) -> None:
         self.paths = Paths(folder / "data", folder / "config", folder / "cache", folder / "state")
         self.model = model
-        self.store = Store.open(self.paths.store)
+        self.store = Store.open(self.paths.store, paths=self.paths)
         self.embedder = HashingEmbedder()
         settings = config.load(self.paths, {}, {"formation": "on" if form else "off"})
         self.terminal = Terminal(io.StringIO(), io.StringIO(), io.StringIO())

@@ -7,10 +7,23 @@ import json
 import random
 from pathlib import Path
 
+import apsw
 import pytest
 
 from memcli.errors import NothingFound, StoreLocked
-from memcli.store import core, health, memories, messages, operations, purge, queue, threads, traces, vectors
+from memcli.store import (
+    cleaning,
+    core,
+    health,
+    memories,
+    messages,
+    operations,
+    purge,
+    queue,
+    threads,
+    traces,
+    vectors,
+)
 from memcli.store.database import Store
 from memcli.store.journal import Journal
 from memcli.types import Filters, Recalled
@@ -153,6 +166,14 @@ def test_forgetting_all_leaves_an_empty_sound_store(filled: Filled) -> None:
     assert b"zanzibar" not in everything(filled.store).lower()
 
 
+@pytest.fixture(params=["small", "large"])
+def of_any_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the store cleaned as one of any size is."""
+    if request.param == "large":
+        monkeypatch.setattr(cleaning, "SMALL", 0)
+
+
+@pytest.mark.usefixtures("of_any_size")
 def test_no_byte_of_a_forgotten_item_stays(filled: Filled, path: Path) -> None:
     random.seed(3)
     words = [f"word{n}" for n in range(400)]
@@ -189,6 +210,7 @@ def test_no_byte_of_a_forgotten_item_stays(filled: Filled, path: Path) -> None:
     assert len(filled.found("word1 word2 word3", limit=200)) == 120
 
 
+@pytest.mark.usefixtures("of_any_size")
 def test_a_long_text_over_many_pages_is_gone_too(filled: Filled) -> None:
     text = " ".join(f"chapter{n}" for n in range(20_000))
     message = filled.say(text)
@@ -197,6 +219,7 @@ def test_a_long_text_over_many_pages_is_gone_too(filled: Filled) -> None:
     assert not any(f"chapter{n}".encode() in left for n in range(1000, 20_000, 50))
 
 
+@pytest.mark.usefixtures("of_any_size")
 def test_not_even_the_beginning_of_a_forgotten_word_stays_in_the_full_text_index(filled: Filled) -> None:
     # The index repeats the beginnings of words that stand at the borders of its pages; with this seed, some are ours.
     chance = random.Random(4)
@@ -249,6 +272,31 @@ def test_what_sqlite_leaves_between_rows_is_gone_after_a_forgetting(filled: Fill
     left = everything(filled.store)
     pieces = [text[start : start + 12].encode() for text in old for start in range(0, len(text) - 12, 12)]
     assert not any(piece in left for piece in pieces)
+
+
+def test_a_large_store_is_written_anew_where_a_piece_of_the_text_is_left_in_its_file(
+    filled: Filled, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleaning, "SMALL", 0)
+    monkeypatch.setattr(vectors, "stored", lambda store, chunks: [])  # those of hashed words are all alike
+    ran: list[str] = []
+    filled.store.db.trace_v2(apsw.SQLITE_TRACE_STMT, lambda event: ran.append(event["sql"]))
+    for _ in range(30):
+        filled.say("word " * 30)
+    forget(filled, filled.say(SECRET).id)
+    assert "VACUUM" not in ran
+    message = filled.say(SECRET)
+    filled.store.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    at = path.read_bytes().find(b"Zanzibar")
+    free = path.read_bytes().rfind(bytes(64))  # between the cells of some page
+    assert at > 0
+    with path.open("r+b") as file:
+        file.seek(free)
+        file.write(b"4711-Zanzibar")
+    filled.store.run("PRAGMA shrink_memory")
+    assert forget(filled, message.id).traces == 0
+    assert "VACUUM" in ran
+    assert b"4711-Zanz" not in everything(filled.store)
 
 
 def test_the_log_of_a_forgetting_holds_ids_and_no_texts(filled: Filled) -> None:
@@ -308,10 +356,10 @@ def test_a_reader_delays_the_cleaning_which_is_then_made_up_for(filled: Filled, 
             forget(filled, message.id)
         reader.run("COMMIT")
     assert messages.count(filled.store) == 0
-    assert purge.unclean(filled.store)
+    assert cleaning.unclean(filled.store)
     assert "a forgetting was not cleaned up after" in health.check(filled.store)
-    purge.scrub(filled.store)
-    assert not purge.unclean(filled.store)
+    cleaning.finish(filled.store)
+    assert not cleaning.unclean(filled.store)
     assert SECRET.encode() not in everything(filled.store)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from memcli.store import purge, queue
+from memcli.store import purge, queue, workers
 from memcli.store.database import Store
 from memcli.store.queue import LeaseLost
 from tests.store.making import NOW, Filled, python
@@ -112,15 +112,15 @@ def test_the_lease_of_a_dead_process_is_given_to_another_at_once(store: Store, s
     dying = """
 import sys
 from pathlib import Path
-from memcli.store import queue
+from memcli.store import queue, workers
 from memcli.store.database import Store
 with Store.open(Path(sys.argv[1])) as store:
-    queue.claim(store, queue.worker_name(), sys.argv[2], 300)
+    queue.claim(store, workers.name(), sys.argv[2], 300)
 """
     assert python(dying, path, NOW).wait() == 0
-    assert claim(store, queue.worker_name()) == said[0]
+    assert claim(store, workers.name()) == said[0]
     assert claim(store, "another") == said[1], "this process lives"
-    assert str(os.getpid()) in queue.worker_name()
+    assert str(os.getpid()) in workers.name()
 
 
 def test_a_message_that_failed_three_times_is_set_aside_until_it_is_to_be_tried_again(

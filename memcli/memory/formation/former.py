@@ -25,7 +25,7 @@ from memcli.memory.formation.reconcile import REPLACING, Decision, Step, reconci
 from memcli.memory.formation.records import Action, Change, Formed, Stopped
 from memcli.memory.formation.vectors import AT_ONCE, Vectors
 from memcli.memory.timeline import LOCAL, day, utc
-from memcli.store import memories, messages, queue
+from memcli.store import memories, messages, queue, workers
 from memcli.store.database import Store
 from memcli.store.journal import Journal
 from memcli.types import Memory, Message, Owner, Role, Source, Trust
@@ -53,7 +53,7 @@ class MessageFormer:
         clock: Callable[[], datetime],
         zone: tzinfo = LOCAL,
     ) -> None:
-        self.worker = queue.worker_name()
+        self.worker = workers.name()
         self._store, self._embedder, self._clock, self._zone = store, embedder, clock, zone
         self._vectors = Vectors(embedder) if embedder else None
         self._stopped = False

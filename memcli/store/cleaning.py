@@ -1,0 +1,96 @@
+"""Take what was deleted out of every file: what quotes the store, the full-text index, free space, the write-ahead log.
+
+Invariants: a mark that only a finished cleaning takes away stands in the store from the transaction that deletes on,
+with the texts to look for elsewhere. So a cleaning that was cut short (Ctrl-C, kill, a reader that holds the log, a
+full disk) is made up for by the next memcli that opens the store; while the process that cleans is alive, others leave
+it alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from memcli.errors import StoreLocked, StoreUnwritable
+from memcli.store import derived, index, outside, vocabulary, words, workers
+from memcli.store.database import Store
+
+_MARK = "unclean"  # in meta: which process cleans, while deleted bytes may still be in the files
+
+# Chunks up to which full-text index and file are written anew in any case, in half a second; for 100,000 the first
+# takes five seconds and the second three. SQLite before 3.42 cannot read an index that something was deleted from until
+# it is made anew.
+SMALL = 10_000
+
+Progress = Callable[[int, int], None]
+STEPS = 5
+
+
+def mark(store: Store, texts: list[str]) -> None:
+    """Note that `texts` have been deleted and are to be cleaned away. Call it in the transaction that deletes."""
+    store.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_MARK, workers.name()))
+    store.run_many("INSERT INTO forgetting VALUES (?)", [(text,) for text in dict.fromkeys(texts)])
+
+
+def unclean(store: Store) -> bool:
+    """Tell whether bytes of deleted rows may still be in the files."""
+    return _cleaner(store) is not None
+
+
+def stalled(store: Store) -> bool:
+    """Tell whether a cleaning was cut short and nobody is at it."""
+    cleaner = _cleaner(store)
+    return cleaner is not None and (":" not in cleaner or workers.dead(cleaner))
+
+
+def finish(store: Store, progress: Progress = lambda done, of: None) -> None:
+    """Clean up after a forgetting that was cut short. Raises what `clean` does."""
+    clean(store, progress)
+    done(store)
+
+
+def done(store: Store) -> None:
+    """Take the mark away. That writes to the WAL again, but nothing that was deleted."""
+    store.run("DELETE FROM meta WHERE key = ?", (_MARK,))
+
+
+def clean(store: Store, progress: Progress = lambda done, of: None, *, thoroughly: bool = True) -> list[Path]:
+    """Clean, and return the files outside of the store that were removed or rewritten; the mark stays.
+
+    Where it is not to be done `thoroughly`, a large store is not written anew: who calls then looks whether anything
+    was left. Raises StoreLocked where another process reads for longer than the busy timeout, StoreUnwritable where one
+    of those files can be neither removed nor written.
+    """
+    store.run("UPDATE meta SET value = ? WHERE key = ?", (workers.name(), _MARK))
+    progress(1, STEPS)
+    gone, stuck = derived.remove(store)
+    changed = outside.take_out(store, [text for (text,) in store.rows("SELECT text FROM forgetting")])
+    progress(2, STEPS)
+    small = index.size(store) <= SMALL
+    if small or vocabulary.stale(store):
+        words.rebuild(store)
+    store.run("DELETE FROM forgetting")
+    # secure_delete clears rows and pages that are deleted. But pages may keep bytes of rows that were moved when they
+    # were balanced, which are only gone once all is written anew.
+    rewrite = "VACUUM" if small or thoroughly else "PRAGMA incremental_vacuum"
+    store.patiently(lambda: store.run(rewrite))
+    progress(3, STEPS)
+    store.patiently(lambda: _truncate(store))
+    if stuck:
+        raise StoreUnwritable(f"{stuck[0]} cannot be removed, and may quote what was forgotten", "remove it yourself")
+    progress(4, STEPS)
+    return [*gone, *changed]
+
+
+def _cleaner(store: Store) -> str | None:
+    row = store.one("SELECT value FROM meta WHERE key = ?", (_MARK,))
+    return str(row[0]) if row else None
+
+
+def _truncate(store: Store) -> None:
+    busy, _, _ = store.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0]
+    if busy:
+        raise StoreLocked(
+            f"{store.path} is being read by another process: what was forgotten is still in its -wal file",
+            "close the other memcli; the next one that opens the store finishes the cleaning",
+        )

@@ -1,0 +1,82 @@
+"""Take texts out of what memcli writes beside the store: typed lines, the log, what a killed editor left.
+
+Invariant: an entry goes where it holds a removed text, or eight bytes of one that nothing kept holds. A typed line that
+was kept as a message or a memory therefore stays, unless what it says has been forgotten.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from memcli.errors import StoreUnwritable
+from memcli.paths import write_private
+from memcli.store import traces, typed
+from memcli.store.database import Store
+from memcli.store.scan import Windows
+
+SHORTEST = 6  # characters: a shorter text is in other entries by chance, so only an entry equal to it goes
+
+
+def take_out(store: Store, texts: Sequence[str]) -> list[Path]:
+    """Take what holds any of `texts` out of typed lines and log, and remove what an editor left; return the files.
+
+    Raises StoreUnwritable.
+    """
+    if not texts:
+        return []
+    wanted = traces.sought(texts)
+    changed: list[Path] = []
+    for path in traces.beside(store):
+        try:
+            if _taken_out(store, path, texts, wanted):
+                changed.append(path)
+        except FileNotFoundError:
+            continue  # another process was quicker
+        except OSError as error:
+            reason = (error.strerror or "it cannot be used").lower()
+            raise StoreUnwritable(f"{path} cannot be cleaned: {reason}", "delete that file yourself") from error
+    return changed
+
+
+def _taken_out(store: Store, path: Path, texts: Sequence[str], wanted: Windows) -> bool:
+    paths = store.paths
+    if paths is None:
+        return False
+    if path == paths.history.absolute():
+        return _rewritten(path, typed.entries, typed.written, _holding(store, path, texts, wanted))
+    if path == paths.log.absolute():
+        return _rewritten(path, _lines, "".join, _holding(store, path, (), wanted))
+    if path.parent.parent == paths.state.absolute() and traces.unkept(store, traces.in_file(store, path, wanted)):
+        shutil.rmtree(path.parent)  # the private folder of an editor that was killed
+        return True
+    return False
+
+
+def _lines(text: str) -> list[str]:
+    return text.splitlines(keepends=True)
+
+
+def _holding(store: Store, path: Path, texts: Sequence[str], wanted: Windows) -> Callable[[str], bool]:
+    left = traces.unkept(store, traces.in_file(store, path, wanted))
+    whole = [stripped for text in texts if (stripped := text.strip())]
+
+    def holds(entry: str) -> bool:
+        if any(text in entry if len(text) >= SHORTEST else entry.strip() == text for text in whole):
+            return True
+        return bool(left) and bool(left.among(entry.encode(errors="surrogateescape")))
+
+    return holds
+
+
+def _rewritten(
+    path: Path, cut: Callable[[str], list[str]], joined: Callable[[Iterable[str]], str], goes: Callable[[str], bool]
+) -> bool:
+    """Write the file without the entries that go, and tell whether there were any."""
+    there = cut(typed.read(path))
+    kept = [entry for entry in there if not goes(entry)]
+    if len(kept) == len(there):
+        return False
+    write_private(path, joined(kept).encode("utf-8", errors="surrogateescape"))
+    return True
