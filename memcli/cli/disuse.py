@@ -15,6 +15,8 @@ def forget_unused(run: Run, chosen: Sequence[Memory]) -> None:
     closure = disuse.closure(store, chosen)
     if closure.empty:
         return
+    days = run.config.values["forget_unused_days"]
+    run.terminal.notice(f"forgetting what was not used for {days} days: it cannot be undone (forget_unused_days)")
     with run.terminal.progress("Forgetting") as progress:
         receipt = disuse.forget(store, closure, timeline.utc(run.now()), progress=progress)
     receipt.require_clean()

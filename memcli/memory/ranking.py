@@ -45,8 +45,9 @@ class Weights:
     instruction: float = 0.7  # of the cosine: how to act seldom resembles what it applies to
     memory: float = 0.1  # kept on purpose rather than said in passing
     # Taken from a memory that has faded, and from a message that was found for its words. Not fitted, as neither of the
-    # two has memories: chosen by the simulated year. It decides between what fits alike.
-    faded: float = 0.2
+    # two has memories: enough to decide between what fits alike, and at no cost to what was told once and is asked for
+    # a year later (docs/RECALL.md). What has wholly faded ranks as if it had been said in passing.
+    faded: float = 0.1
 
 
 WEIGHTS = Weights()

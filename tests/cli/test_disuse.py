@@ -58,6 +58,7 @@ def test_what_was_not_used_for_so_long_is_forgotten_for_good_and_its_number_told
     rule(memcli)
     done = memcli("consolidate")
     assert done.out == "1 message read: 1 remembered; 2 unused memories forgotten for good\n"
+    assert "forgetting what was not used for 365 days: it cannot be undone (forget_unused_days)" in done.err
     assert texts(memcli) == ["The shed code is Birke."]
     assert memcli("search", "Trieste").status == 3
     data = memcli.paths.store.read_bytes()
