@@ -1,7 +1,8 @@
 """Disuse: what goes for good because it has not been used for as long as the user's rule says.
 
-Invariants: nothing goes that is in use, is pinned, is a rule or a preference, or stands in a core block; nothing goes
-by half: a message goes with the last of its memories, and no memory goes while its message stays and says the same.
+Invariants: nothing goes that is in use, is pinned, is a rule or a preference in force, or stands in a core block.
+Nothing goes by half: a message goes with the last of its memories, and no memory goes while its message stays and says
+the same.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from datetime import datetime, timedelta
 
 from memcli.memory.form import prefers
 from memcli.memory.timeline import utc
-from memcli.store import core, memories, purge, uses
+from memcli.store import core, memories, operations, purge, uses
 from memcli.store.database import Store
 from memcli.store.purge import Closure, Receipt
-from memcli.types import Kind, Memory, Trust, Uses
+from memcli.types import Kind, Memory, Trust
 
 ACTOR = "consolidate"
 
@@ -25,10 +26,11 @@ def unused(store: Store, now: str, days: int) -> list[Memory]:
         return []
     with store.atomic("BEGIN"):
         held = memories.current(store, now=now, retired=True)
-        used = uses.of(store, [memory.id for memory in held], now)
+        used = uses.of(store, [memory.id for memory in held if memory.retired_at is None], now)
+        done = operations.latest(store)  # what was imported, formed or unpinned lately has its time before it, too
         always = " ".join(" ".join(block.text.split()) for block in core.blocks(store))
     limit = utc(datetime.fromisoformat(now) - timedelta(days=days))
-    return going(held, used, limit, always)
+    return going(held, {id_: max(one.last, done.get(id_, "")) for id_, one in used.items()}, limit, always)
 
 
 def closure(store: Store, chosen: Iterable[Memory]) -> Closure:
@@ -43,12 +45,12 @@ def forget(
     return purge.forget(store, what, now, actor=ACTOR, progress=progress)
 
 
-def going(held: Sequence[Memory], used: Mapping[str, Uses], limit: str, always: str) -> list[Memory]:
+def going(held: Sequence[Memory], used: Mapping[str, str], limit: str, always: str) -> list[Memory]:
     """Return what can go of all memories, in their order. Pure.
 
-    `limit` is the time since which a use counts; `always` is what stands in every context. Memories that share a
-    message, and the versions of one, go together or not at all: forgetting takes the message, and what was taken from a
-    message that stays could still be read there.
+    `used` says when each current one was last used, or something was done with it; `limit` is the time since which that
+    counts, `always` what stands in every context. Memories that share a message, and the versions of one, go together
+    or not at all: forgetting takes the message, and what was taken from one that stays could still be read there.
     """
     together = _together(held)
     staying = {together[one.id] for one in held if one.retired_at is None and not _outlived(one, used, limit, always)}
@@ -56,7 +58,7 @@ def going(held: Sequence[Memory], used: Mapping[str, Uses], limit: str, always: 
     return [one for one in held if together[one.id] in leaving]
 
 
-def _outlived(memory: Memory, used: Mapping[str, Uses], limit: str, always: str) -> bool:
+def _outlived(memory: Memory, used: Mapping[str, str], limit: str, always: str) -> bool:
     """Tell whether a current memory can go by itself."""
     if memory.pinned:
         return False
@@ -64,8 +66,7 @@ def _outlived(memory: Memory, used: Mapping[str, Uses], limit: str, always: str)
         return True
     if memory.kind is Kind.PROCEDURAL or (memory.trust is Trust.USER and prefers(memory.text)):
         return False  # at hand in every context, so in use
-    last = used[memory.id].last
-    return "" < last <= limit and " ".join(memory.text.split()) not in always
+    return "" < used[memory.id] <= limit and " ".join(memory.text.split()) not in always
 
 
 def _together(held: Sequence[Memory]) -> dict[str, str]:

@@ -6,7 +6,7 @@
 The curve is Ebbinghaus's (Über das Gedächtnis, 1885). That retrievability and stability are two things, and that a use
 adds most to stability where least was left (the spacing effect), is the model of Wozniak, Gorzelanczyk and Murakowski
 (Two components of long-term memory, Acta Neurobiologiae Experimentalis 55, 1995); the rule for S is the simplest one of
-that form. Since 1 - R <= t / S, a use adds at most GAIN times the days since the one before: many at once add little.
+that form. Since 1 - R <= t / S, a use adds at most GAIN times the days since the one before: many at once add nothing.
 
 Days are those of UTC: within one nothing fades, so that the same turns, a second sooner or later, are ranked alike.
 

@@ -128,6 +128,14 @@ def test_typed_lines_that_say_it_go_too(memcli: Program) -> None:
     assert "hello" in typed
 
 
+def test_what_was_pinned_until_now_has_its_time_before_it_again(memcli: Program) -> None:
+    memcli("pin", kept(memcli, "The gate code is Amsel."))
+    rule(memcli)
+    memcli("undo", "--yes")
+    memcli("consolidate")
+    assert texts(memcli) == ["The gate code is Amsel."]
+
+
 def test_the_number_of_days_is_checked(memcli: Program) -> None:
     for wrong in ("0.5", "soon", "1000000"):
         assert memcli("config", "set", "forget_unused_days", wrong).status == 1

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memcli.memory import disuse
-from memcli.store import memories, messages, purge
+from memcli.store import memories, messages, operations, purge
 from memcli.store.database import Store
-from memcli.types import Kind, Memory, Source, Trust, Uses
+from memcli.types import Kind, Memory, Source, Trust
 from tests.store.making import Filled, at
 
 LIMIT = at(1, 6)
@@ -25,13 +25,9 @@ def memory(id_: str, *said_in: str, kind: Kind = Kind.SEMANTIC, **more: object) 
     return Memory(id_, kind, f"text of {id_}", Trust.USER, OLD, sources=sources, **more)  # type: ignore[arg-type]
 
 
-def used(last: str) -> Uses:
-    return Uses(Kind.SEMANTIC, 1.0, False, 1, (last,) if last else (), ())
-
-
 def going(*held: Memory, in_use: tuple[str, ...] = (), always: str = "") -> set[str]:
-    uses = {one.id: used(NEW if one.id in in_use else OLD) for one in held}
-    return {one.id for one in disuse.going(held, uses, LIMIT, always)}
+    used = {one.id: NEW if one.id in in_use else OLD for one in held}
+    return {one.id for one in disuse.going(held, used, LIMIT, always)}
 
 
 def test_each_goes_by_itself_where_nothing_ties_it_to_another() -> None:
@@ -62,7 +58,7 @@ def test_what_is_retired_alone_is_history_and_stays() -> None:
 
 
 def test_what_was_used_at_no_known_time_stays() -> None:
-    assert disuse.going([memory("later")], {"later": used("")}, LIMIT, "") == []
+    assert disuse.going([memory("later")], {"later": ""}, LIMIT, "") == []
 
 
 def test_what_stands_in_core_memory_stays() -> None:
@@ -125,6 +121,14 @@ def test_the_messages_go_with_the_memories_and_nothing_that_stays_loses_its_prov
     assert purge.generation(filled.store)
     assert disuse.unused(filled.store, now, 180) == []
     assert disuse.unused(filled.store, now, 0) == []
+
+
+def test_what_came_to_the_store_lately_has_its_time_however_old_it_says_it_is(filled: Filled) -> None:
+    old, imported = (filled.keep(text, now=OLD) for text in ("The shed is green", "The gate is blue"))
+    operations.record(filled.store, action="add", actor="import", items=[imported.id], now=NEW)
+    assert [one.id for one in disuse.unused(filled.store, NEW, 30)] == [old.id]
+    assert len(disuse.unused(filled.store, at(2, 12), 30)) == 1
+    assert len(disuse.unused(filled.store, "2027-03-01T00:00:00Z", 30)) == 2
 
 
 def test_what_has_been_forgotten_meanwhile_is_no_obstacle(filled: Filled) -> None:
