@@ -117,7 +117,13 @@ SHAPES = (
     ),
     ("models add, models use", "a model"),
     ("models remove", '{"name", "files", "unset": whether it was the model in the config file}'),
-    ("forget", '{"removed": {table: rows}, "files", "traces", "mentioned_in"}'),
+    (
+        "forget",
+        '{"removed": {table: rows}, "files", "traces": 0, or what was found of it, "proof": {"rows", "terms", "texts",'
+        ' "files": [where], "bytes_looked_through"}, "limit": what this does not hold for, "mentioned_in": [ids of kept'
+        ' items]}; with --dry-run {"memories", "messages", "repeating": those of them that are answers which repeat it,'
+        ' "threads", "names": threads whose name goes, "summaries", "core", "kept"}',
+    ),
     ("any, on failure", '{"error": {"code", "message", "hint"}} on stderr'),
 )
 

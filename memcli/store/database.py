@@ -28,7 +28,7 @@ from memcli.store import migrations
 from memcli.store.faults import Translated
 
 APPLICATION_ID = int.from_bytes(b"mcli", "big")
-_MAGIC = b"SQLite format 3\x00"
+MAGIC = b"SQLite format 3\x00"
 _HEADER = 100  # bytes; https://sqlite.org/fileformat.html#the_database_header
 _JOURNAL = slice(18, 20)  # of it: 1 for a rollback journal, 2 for a write-ahead log
 _NOW = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')"
@@ -232,7 +232,7 @@ def _refuse_other_files(path: Path) -> None:
         raise _unwritable(path, error) from error
     if not head:
         return
-    if not head.startswith(_MAGIC) or int.from_bytes(head[68:72], "big") != APPLICATION_ID:
+    if not head.startswith(MAGIC) or int.from_bytes(head[68:72], "big") != APPLICATION_ID:
         raise _not_a_store(path)
     _refuse_newer(path, int.from_bytes(head[60:64], "big"))
 

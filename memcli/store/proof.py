@@ -16,7 +16,7 @@ from memcli.store.database import Store, listed
 from memcli.types import Owner
 
 MOST_READ = 5_000  # chunks whose terms are looked for; of more than that, these are spread evenly over them
-MOST_SOUGHT = 200  # chunks whose vectors are looked for as bytes
+MOST_SOUGHT = 50  # chunks whose vectors are looked for as bytes: beyond it, the file is rather written anew
 _LOG = ("operations",)  # holds ids, which say nothing
 
 

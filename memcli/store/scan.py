@@ -48,7 +48,9 @@ class Windows:
         found = np.zeros(len(self.values), bool)
         if not self or len(data) < WIDTH:
             return Windows(self.values[found])
-        bits = max(16, (16 * len(self.values)).bit_length())  # one in sixteen of other windows is looked at closer
+        bits = min(
+            24, max(16, (128 * len(self.values)).bit_length())
+        )  # of other windows one in 128 is looked at closer
         factor, shift = np.uint64(_FACTOR), np.uint64(64 - bits)
         marked = np.zeros(1 << bits, bool)
         marked[self.values * factor >> shift] = True
@@ -97,13 +99,13 @@ def none() -> Windows:
     return windows(())
 
 
-def windows(texts: Iterable[str | bytes]) -> Windows:
-    """Return the windows of `texts`; what is shorter than WIDTH has none."""
+def windows(texts: Iterable[str | bytes], every: int = 1) -> Windows:
+    """Return the windows of `texts` that begin at `every` so many bytes; what is shorter than WIDTH has none."""
     import numpy as np
 
     whole = (text if isinstance(text, bytes) else text.encode(errors="surrogatepass") for text in texts)
     encoded = [data for data in whole if len(data) >= WIDTH]
-    step = 1 + sum(map(len, encoded)) // MOST
+    step = max(every, 1 + sum(map(len, encoded)) // MOST)
     made = [np.lib.stride_tricks.sliding_window_view(np.frombuffer(data, np.uint8), WIDTH)[::step] for data in encoded]
     if not made:
         return Windows(np.empty(0, np.uint64))

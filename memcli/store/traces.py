@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memcli.store import typed
-from memcli.store.database import Store
+from memcli.store.database import MAGIC, Store
 from memcli.store.scan import WIDTH, Windows, none, windows
 from memcli.store.spelling import spelled
 
 BESIDE = 3  # bytes of a window that may be a number of the file's own
+
+_OWN = (("chunks_vec_info", "key", "value"), ("chunks_fts_config", "k", "v"))  # what the indexes note of themselves
 _SCRATCH = ("forgetting",)  # tables of texts that go: what stands in them is not kept
 
 
@@ -71,7 +73,7 @@ def sought(texts: Iterable[str]) -> Windows:
 
 def look(store: Store, removed: Sequence[str], vectors: Iterable[bytes] = ()) -> Found:
     """Look for the `removed` texts and vectors in all files. Raises OSError where one cannot be read."""
-    pieces = windows(vectors).without(windows([bytes(WIDTH)]))
+    pieces = windows(vectors, every=WIDTH).without(windows([bytes(WIDTH)]))  # in any 15 bytes of one there is one
     wanted = sought(removed).together(pieces)
     paths = [*files(store), *beside(store)]
     held = [(path, in_file(store, path, wanted)) for path in paths] if wanted else []
@@ -90,6 +92,8 @@ def in_file(store: Store, path: Path, wanted: Windows) -> Windows:
         if store.paths and path == store.paths.history.absolute():
             lines = "\n".join(typed.entries(typed.read(path)))  # without the times at which they were typed
             return wanted.among(lines.encode(errors="surrogateescape"))
+        if store.paths and path == store.paths.log.absolute():
+            return wanted.among(path.read_bytes().replace(b"\n", b"\0"))  # line by line, as it is cleaned
         return wanted.in_file(path)
     except FileNotFoundError:
         return none()
@@ -104,6 +108,7 @@ def unkept(store: Store, wanted: Windows) -> Windows:
         rows = store.value(f"SELECT coalesce(group_concat({row}, char(10)), '') FROM {columns.table}")
         wanted = wanted.without(wanted.among(rows.encode()))
     wanted = wanted.without(wanted.among(_terms(store)))
+    wanted = wanted.without(wanted.among(MAGIC))
     return _unexplained(store, wanted) if wanted else wanted
 
 
@@ -149,6 +154,9 @@ def _columns(store: Store) -> Iterator[_Columns]:
         names = tuple(f'"{name}"' for (name,) in store.rows(sql, (table,)))
         if names and table not in _SCRATCH:
             yield _Columns(table, names)
+    for table, key, value in _OWN:
+        if store.rows("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)):
+            yield _Columns(table, (key, f"CAST({value} AS TEXT)"))
     yield _Columns("sqlite_schema", ("name", "tbl_name", "sql"))
 
 
