@@ -49,11 +49,13 @@ SHAPES = (
     ),
     ("list", '{"memories": [memory]}; with --as-of as they were then'),
     (
-        "remember, show, edit",
+        "remember, show, edit, pin, unpin",
         'one memory: {"id", "kind", "text", "trust", "created_at", "valid_from", "valid_to", "retired_at", '
         '"superseded_by", "expires_at", "tags", "sources": [{"message", "start", "end"}], "formed_by": null where you '
-        'asked for it, else how memcli formed it, "strength": how many times it was said, "confirmed_at", "conflicts": '
-        '[id], "undone": whether what made it was undone at retired_at}; show and edit add "supersedes": [id]',
+        'asked for it, else how memcli formed it, "times_said", "confirmed_at", "conflicts": [id], "importance": 0 to '
+        '1, which is what you asked to keep, "pinned", "strength": 0 to 1, how much of it has not faded, "undone": '
+        'whether what made it was undone at retired_at}; show and edit add "supersedes": [id]; pin and unpin print '
+        '{"memories": [memory]} where several are named',
     ),
     (
         "models probe",
@@ -102,7 +104,8 @@ SHAPES = (
         "consolidate",
         '{"dry_run", "messages": how many were read, "counts": {"added", "updated", "superseded", "strengthened", '
         '"conflict"}, "changes": [{"message": id or null, "action": one of these, "memory": memory, "old": the memory '
-        'it replaces or contradicts, or null}], "core": [labels made anew], "failed", "waiting", "set_aside"}',
+        'it replaces or contradicts, or null}], "core": [labels made anew], "forgotten": [ids of memories that the setting '
+        'forget_unused_days let go], "failed", "waiting", "set_aside"}',
     ),
     ("reindex", '{"embedder", "dimension", "chunks", "items"}: all chunks, and the items that were given vectors'),
     (

@@ -139,6 +139,15 @@ SETTINGS: tuple[Setting, ...] = (
         2000,
     ),
     Setting(
+        "forget_unused_days",
+        0,
+        "days after which 'memcli consolidate' forgets for good what was neither said nor recalled again, with the"
+        " messages it came from, and what has expired as long ago; what is pinned, rules, preferences and core memory"
+        " stay; it cannot be undone; 0: keep forever",
+        0,
+        36_500,
+    ),
+    Setting(
         "state_cache_mb",
         1024,
         "megabytes of saved model states of your threads (KV cache), with which they go on at once; 0: none",

@@ -117,6 +117,23 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class Uses:
+    """When a memory was said and when it was recalled, each in order, with what else its strength depends on."""
+
+    kind: Kind
+    importance: float
+    pinned: bool
+    times_said: int
+    said: tuple[str, ...]
+    recalled: tuple[str, ...]
+
+    @property
+    def last(self) -> str:
+        """The time of its last use; "" where it was used at no time that is known."""
+        return max((*self.said[-1:], *self.recalled[-1:]), default="")
+
+
+@dataclass(frozen=True, slots=True)
 class CoreBlock:
     """A short labelled text that is always in the context."""
 

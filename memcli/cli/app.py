@@ -26,6 +26,8 @@ FAMILIES = {
     "search": "search",
     "list": "look",
     "show": "look",
+    "pin": "pinning",
+    "unpin": "pinning",
     "forget": "forgetting",
     "undo": "revising",
     "history": "revising",

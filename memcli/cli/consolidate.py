@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memcli.cli.context import Run, of
+from memcli.cli.disuse import forget_unused
 from memcli.cli.options import AsJson
 from memcli.errors import MemcliError
 from memcli.memory import timeline
@@ -46,6 +47,7 @@ def consolidate(
                 _show_plan(run, copy, done)
     else:
         done = _work(run, store, retry=retry)
+        forget_unused(run, done.unused)
     waiting, aside = queue.waiting(store), queue.set_aside(store)
     if json:
         run.terminal.data(shapes.consolidated(done, dry_run=dry_run, waiting=waiting, set_aside=aside))
@@ -78,7 +80,10 @@ def _work(run: Run, store: Store, *, retry: bool) -> Consolidated:
             if run.terminal.debug:
                 run.terminal.notice(f"judged by {former.path}")
             chars = int(run.config.values["portrait_chars"])
-            consolidation.consolidate(store, former, clock=now, progress=progress, done=done, portrait_chars=chars)
+            days = int(run.config.values["forget_unused_days"])
+            consolidation.consolidate(
+                store, former, clock=now, progress=progress, done=done, portrait_chars=chars, unused_days=days
+            )
     except (Stopped, KeyboardInterrupt):
         raise KeyboardInterrupt(f"interrupted: {_so_far(store, done)}; the same command goes on") from None
     except MemcliError:

@@ -10,8 +10,8 @@ from memcli.cli import complete
 from memcli.cli.context import of
 from memcli.cli.options import AsJson, AsOf
 from memcli.errors import NothingFound
-from memcli.memory import timeline
-from memcli.store import asof, ids, lineage, memories, messages
+from memcli.memory import fading, timeline
+from memcli.store import asof, ids, lineage, memories, messages, uses
 from memcli.types import Kind, Owner
 from memcli.ui import past, render, shapes
 
@@ -40,15 +40,16 @@ def list_(
         records = asof.believed(store, when, kind=kind, retired=everything)
     else:
         records = memories.current(store, now=timeline.utc(now), kind=kind, retired=everything)
+    at = when or timeline.utc(now)
+    strengths = fading.strengths(uses.of(store, [m.id for m in records], at), at)
     if jsonl:
         for record in records:
-            run.terminal.data(shapes.memory(record))
+            run.terminal.data(shapes.memory(record, strengths[record.id]))
     elif json:
-        run.terminal.data({"memories": [shapes.memory(record) for record in records]})
+        run.terminal.data({"memories": [shapes.memory(record, strengths[record.id]) for record in records]})
     elif records:
-        render.memories(
-            run.terminal, records, ids.short(store, [m.id for m in records]), lineage.origins(store, records)
-        )
+        short = ids.short(store, [m.id for m in records])
+        render.memories(run.terminal, records, short, strengths, lineage.origins(store, records), now=at)
     else:
         run.terminal.notice(_none(kind, as_of))
 
@@ -83,7 +84,7 @@ def show(
         else:
             render.message(run.terminal, record, notes)
         return
-    found = past.of(store, memories.get(store, full))
+    found = past.of(store, memories.get(store, full), timeline.utc(run.now()))
     if json:
         run.terminal.data(past.shape(found))
     else:

@@ -10,9 +10,10 @@ import typer
 from memcli.cli.context import Run, of, tags, words
 from memcli.cli.options import AsJson, At
 from memcli.errors import InputError
+from memcli.memory import fading, timeline
 from memcli.memory import remember as keeping
-from memcli.memory import timeline
 from memcli.memory.context import CORE_CHARS
+from memcli.store import uses
 from memcli.types import Kind
 from memcli.ui import shapes
 
@@ -71,10 +72,10 @@ def remember(
             expires_at=until,
             progress=report,
         )
-    if json and lines:
-        run.terminal.data({"memories": [shapes.memory(k.memory) for k in kept]})
-    elif json:
-        run.terminal.data(shapes.memory(kept[0].memory))
+    if json:
+        strengths = fading.strengths(uses.of(store, [k.memory.id for k in kept], now), now)
+        made = [shapes.memory(k.memory, strengths[k.memory.id]) for k in kept]
+        run.terminal.data({"memories": made} if lines else made[0])
     else:
         for k in kept:
             run.terminal.out(f"{k.memory.id}  {k.memory.kind}" + ("  (known already)" if k.known else ""))

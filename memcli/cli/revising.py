@@ -97,7 +97,7 @@ def edit(
     memory = editing.editable(store, id_, now=now)
     done = editing.edit(store, memory, _text(run, memory, text), embedder=run.workspace.embedder, now=now)
     if json:
-        run.terminal.data(past.shape(past.of(store, done.memory)))
+        run.terminal.data(past.shape(past.of(store, done.memory, now)))
     else:
         run.terminal.out(f"{done.memory.id}  {done.memory.kind}" + ("" if done.old else "  (unchanged)"))
 

@@ -58,7 +58,9 @@ def choose(
     spoken: frozenset[str] = frozenset(),
     thread: str | None = None,
 ) -> Choice:
-    """Pick at most `limit` notes for the context. What is `present` in the window already is passed over.
+    """Pick at most `limit` notes for the context, the best first; of what is left out the nearest are told.
+
+    What is `present` in the window already is passed over.
 
     `spoken` are the messages that stand in the window themselves: so do the memories that were formed of their words.
     What was said in `thread`, the one that is talked in, needs less relevance.
@@ -69,17 +71,19 @@ def choose(
     chosen: list[Hit] = []
     left: list[tuple[Hit, str]] = []
     asks_assistant = bool(ASKS_ASSISTANT.search(question))
+    told = 4 * limit + 4
     for hit in _with_stand_ins([hit for hit in hits if hit.item.id not in known]):
+        # A question that is asked every week is there many times, and none of them may hide what answers it.
+        if len(left) + len(chosen) >= told and (len(chosen) >= limit or hit.relevance < BAR_OF_THREAD):
+            continue
         notes = [one.item for one in chosen]
         reason = _objection(hit, thread, asks_assistant=asks_assistant) or _repeats(hit.item, notes, there)
         if not reason and len(chosen) >= limit:
             reason = f"over the limit of {limit} notes"
-        if reason:
-            left.append((hit, reason))
-        else:
+        if not reason:
             chosen.append(hit)
-        if len(left) + len(chosen) >= 4 * limit + 4:
-            break
+        elif len(left) + len(chosen) < told:
+            left.append((hit, reason))
     return Choice(tuple(chosen), tuple(left))
 
 

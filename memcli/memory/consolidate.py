@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 
 from memcli.config import PORTRAIT_CHARS
 from memcli.errors import EmbedderError, ModelError, NoModel
+from memcli.memory import disuse, fading
 from memcli.memory.formation.records import Action, Change, Formed, Former
 from memcli.memory.formation.work import Work
 from memcli.memory.portrait import LABEL, portrait
-from memcli.store import core, memories, queue
+from memcli.store import core, memories, queue, uses
 from memcli.store.database import Store
 from memcli.store.journal import Journal
-from memcli.types import Kind
+from memcli.types import Kind, Memory
 
 MOST_FAILURES = 3  # in a row, each of another message: then it is rather the model, and the rest is left alone
 AUTHOR = "consolidate"  # of core blocks that may be rewritten unasked
@@ -28,12 +29,14 @@ class Consolidated:
     """What a consolidation came to so far.
 
     `formed` are the messages that were read, `reconciled` what came of texts that the user had asked to keep, `core`
-    the labels of the blocks that were made anew; `failed` counts messages that could not be formed this time.
+    the labels of the blocks that were made anew; `unused` is what is to be forgotten by the user's rule, which is up to
+    the caller; `failed` counts messages that could not be formed this time.
     """
 
     formed: list[Formed] = field(default_factory=list)
     reconciled: list[Change] = field(default_factory=list)
     core: list[str] = field(default_factory=list)
+    unused: list[Memory] = field(default_factory=list)
     failed: int = 0
 
     def counts(self) -> dict[Action, int]:
@@ -51,6 +54,7 @@ def consolidate(
     progress: Callable[[int, int], None],
     done: Consolidated,
     portrait_chars: int = PORTRAIT_CHARS,
+    unused_days: int = 0,
 ) -> None:
     """Form what waits, oldest first, then finish; `done` always says what is in the store.
 
@@ -58,7 +62,15 @@ def consolidate(
     the former was asked to stop, ModelError where one message after the other fails.
     """
     _work_off(Work(store, former, clock), progress, done)
-    finish(store, former, clock=clock, progress=progress, done=done, portrait_chars=portrait_chars)
+    finish(
+        store,
+        former,
+        clock=clock,
+        progress=progress,
+        done=done,
+        portrait_chars=portrait_chars,
+        unused_days=unused_days,
+    )
 
 
 def _work_off(work: Work, progress: Callable[[int, int], None], done: Consolidated) -> None:
@@ -89,6 +101,7 @@ def finish(
     progress: Callable[[int, int], None],
     done: Consolidated,
     portrait_chars: int = PORTRAIT_CHARS,
+    unused_days: int = 0,
 ) -> None:
     """Care for what is kept, once nothing waits any more; each step adds to `done` what it has written.
 
@@ -98,6 +111,7 @@ def finish(
     _reconcile(store, former, clock(), progress, done)
     if keep_portrait(store, now=clock(), limit=portrait_chars):
         done.core.append(LABEL)
+    done.unused += disuse.unused(store, clock(), unused_days)
 
 
 def _reconcile(
@@ -118,7 +132,8 @@ def keep_portrait(store: Store, *, now: str, limit: int) -> bool:
         block = core.get(store, LABEL)
         if block and block.author != AUTHOR:
             return False
-        text = portrait(memories.current(store, now=now, kind=Kind.SEMANTIC), limit)
+        held = memories.current(store, now=now, kind=Kind.SEMANTIC)
+        text = portrait(held, limit, fading.strengths(uses.of(store, [one.id for one in held], now), now))
         if text == (block.text if block else ""):
             return False
         journal = Journal(store, action="core", actor=AUTHOR, now=now)

@@ -74,5 +74,6 @@ def _add_version(journal: Journal, old: Memory, text: str) -> Memory:
         expires_at=old.expires_at,
         sources=old.sources,
         times_said=old.times_said,
+        importance=old.importance,
         reconciled=False,
     )

@@ -1,14 +1,17 @@
 """The core block `user`: what is known of the user himself, in a few short lines of his own. Pure.
 
-It is chosen by what can be seen of any memory, whatever it is about: how often it was said, of whom, how long ago.
+It is chosen by what can be seen of any memory, whatever it is about: whether it has faded, how often it was said, of
+whom, how long ago.
 What the user prefers is not in it: preferences are at hand in every context anyhow, and nothing is to be said twice.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
+from memcli.memory.fading import FADED
 from memcli.memory.form import prefers
 from memcli.memory.formation.likeness import content
 from memcli.types import Kind, Memory, Trust
@@ -41,10 +44,17 @@ _MENTIONED = re.compile(
 _DETAIL = re.compile(r"\b(?!(?:19|20)\d\d\b)\d{4}|\d[\d-]{5}|[@#=<>{}\\]|\b(?=\w*\d)(?=\w*[^\W\d_])\w")
 
 
-def portrait(memories: Iterable[Memory], limit: int) -> str:
-    """Return the text of the block from current memories, of at most `limit` characters; "" where there is nothing."""
+def portrait(memories: Iterable[Memory], limit: int, strengths: Mapping[str, float] = MappingProxyType({})) -> str:
+    """Return the text of the block from current memories, of at most `limit` characters; "" where there is nothing.
+
+    `strengths` are theirs, by their ids; what is not in it has not faded.
+    """
+
+    def strongest(memory: Memory) -> tuple[bool, int, int, str, int]:
+        return (strengths.get(memory.id, 1.0) >= FADED, *_strongest(memory))
+
     chosen: list[Memory] = []
-    for memory in sorted((one for one in memories if _fits(one)), key=_strongest, reverse=True):
+    for memory in sorted((one for one in memories if _fits(one)), key=strongest, reverse=True):
         longer = [*chosen, memory]
         if not _said(memory, chosen) and len(_text(longer)) <= limit:
             chosen = longer

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from memcli.memory.asking import Question
 from memcli.memory.form import instructs
@@ -43,6 +44,10 @@ class Weights:
     time: float = 0.5  # from the time that the question names
     instruction: float = 0.7  # of the cosine: how to act seldom resembles what it applies to
     memory: float = 0.1  # kept on purpose rather than said in passing
+    # Taken from a memory that has faded, and from a message that was found for its words. Not fitted, as neither of the
+    # two has memories: enough to decide between what fits alike, and at no cost to what was told once and is asked for
+    # a year later (docs/RECALL.md). What has wholly faded ranks as if it had been said in passing.
+    faded: float = 0.1
 
 
 WEIGHTS = Weights()
@@ -77,34 +82,43 @@ def rank(
     around: Around,
     weights: Weights = WEIGHTS,
     outdated: Sequence[Outdated] = (),
+    strengths: Mapping[str, float] = MappingProxyType({}),
 ) -> list[Hit]:
-    """Score candidates; equal scores are ordered by arrival, newest first, memories before messages.
+    """Score candidates; equal scores are ordered by strength, then arrival, newest first, memories before messages.
 
-    A message that was found for its `outdated` words stands below the memory that took their place.
+    A message that was found for its `outdated` words stands below the memory that took their place. `strengths` are
+    those of memories, by their ids; what is not in it has not faded.
     """
-    scene = _Scene(asked, found, around, weights)
+    scene = _Scene(asked, found, around, weights, strengths)
     hits = []
     for c in found:
         why = {name: value for name, value in scene.contributions(c) if value or name in ALWAYS}
         hits.append(Hit(c, math.fsum(why.values()), why, scene.relevance(c)))
     if outdated:
         hits = settled(hits, scene.replaced(outdated))
-    hits.sort(key=lambda hit: (hit.score, *_arrival(hit.item)), reverse=True)
+    hits.sort(key=lambda hit: (hit.score, *_arrival(hit.item, strengths)), reverse=True)
     return hits
 
 
-def _arrival(c: Candidate) -> tuple[bool, str, int]:
+def _arrival(c: Candidate, strengths: Mapping[str, float]) -> tuple[bool, float, str, int]:
     """Return what sorts items by when they came, so that a second more or less makes no difference.
 
     A message came when it was said, as an import may bring old ones late; what is formed late has an earlier time.
     """
-    return (False, c.created_at, c.seq) if c.kind == "message" else (True, "", c.order)
+    return (False, 0.0, c.created_at, c.seq) if c.kind == "message" else (True, strengths.get(c.id, 1.0), "", c.order)
 
 
 class _Scene:
     """The candidates in one view: what stands beside what, and what each measurement is relative to."""
 
-    def __init__(self, asked: Asked, found: Sequence[Candidate], around: Around, weights: Weights) -> None:
+    def __init__(
+        self,
+        asked: Asked,
+        found: Sequence[Candidate],
+        around: Around,
+        weights: Weights,
+        strengths: Mapping[str, float],
+    ) -> None:
         self.asked, self.weights, self.around = asked, weights, around
         self.found = found
         self.turns = {c.seq: c for c in found if c.seq}
@@ -115,6 +129,7 @@ class _Scene:
         self.threads: dict[str | None, float] = {}
         for c in self.turns.values():
             self.threads[c.thread_id] = max(self._matching(c), self.threads.get(c.thread_id, 0.0))
+        self.strengths = {**self._spoken(strengths), **strengths}
 
     def contributions(self, c: Candidate) -> Iterator[tuple[str, float]]:
         """Yield every feature's name and what it adds."""
@@ -125,6 +140,7 @@ class _Scene:
         yield "nearby_cosine", w.nearby_cosine * max((self._cosine(o) for _, o in self.beside[c.id]), default=0.0)
         yield "thread", w.thread * (self.threads[c.thread_id] if c.seq else self._matching(c))
         yield "time", w.time * timely(c, self.asked.periods)
+        yield "faded", -self.weights.faded * (1 - self.strengths.get(c.id, 1.0))
         yield from self._of_the_text(c)
         if c.kind != "message":
             yield "memory", w.memory
@@ -155,6 +171,20 @@ class _Scene:
         others = (c for c in self.found if c.id != successor.id and message.id in c.said_in)
         better = max((self._alike(c.words, c.cosine) for c in others), default=0.0)
         return match >= better and match >= AS_WELL * self._alike(message.words, message.cosine)
+
+    def _spoken(self, strengths: Mapping[str, float]) -> dict[str, float]:
+        """Return the strength of each message that was found for the words of a memory: that of the best matching one.
+
+        Else the same statement would stay where it is, as a message. One that no memory came from does not fade.
+        """
+        messages = {c.id: c for c in self.turns.values()}
+        best: dict[str, tuple[float, float]] = {}
+        for c in self.found:
+            match = self._alike(c.words, c.cosine) if c.said_in else 0.0
+            for said in (messages[id_] for id_ in c.said_in if id_ in messages):
+                if match >= AS_WELL * self._alike(said.words, said.cosine):
+                    best[said.id] = max((match, strengths.get(c.id, 1.0)), best.get(said.id, (0.0, 0.0)))
+        return {id_: strength for id_, (_, strength) in best.items()}
 
     def _alike(self, words: float, cosine: float) -> float:
         """Return how well what measures so matches by itself, as this question weighs it."""

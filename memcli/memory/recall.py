@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from memcli.engines import Embedder
-from memcli.memory import asking, events, periods
+from memcli.memory import asking, events, fading, periods
 from memcli.memory.periods import Period
 from memcli.memory.ranking import WEIGHTS, Asked, Weights, rank, timely
 from memcli.memory.timeline import utc
-from memcli.store import index, messages, rebinding, typos, words
+from memcli.store import index, messages, rebinding, typos, uses, words
 from memcli.store.database import Store
+from memcli.store.filters import MESSAGE
 from memcli.store.search import gather
 from memcli.store.words import Correction, Query
 from memcli.types import Candidate, Filters, Hit, Outdated
@@ -117,9 +118,16 @@ def _look_up(
         updated = {one.successor_id for one in gathered.outdated if _heard(one)}
         found = [c for c in gathered.items if _heard(c) or timely(c, times) >= IN_TIME or c.id in updated]
         around = messages.around(store, [c.seq for c in found if c.seq], reach=len(weights.near))
-    hits = rank(Asked(question, times, gathered.telling), found, around, weights, gathered.outdated)
+        strengths = _strengths(store, found, filters.as_of or utc(now)) if weights.faded else {}
+    hits = rank(Asked(question, times, gathered.telling), found, around, weights, gathered.outdated, strengths)
     terms = tuple(term.text for term in query.terms) if query else ()
     return Found(hits, Reading(terms, gathered.corrections, tuple(times), by_words_only=bool(size) and vector is None))
+
+
+def _strengths(store: Store, found: Sequence[Candidate], now: str) -> dict[str, float]:
+    """Return how strong the memories among the candidates are at a time."""
+    memories = [c.id for c in found if c.kind != MESSAGE]
+    return fading.strengths(uses.of(store, memories, now), now) if memories else {}
 
 
 def _heard(c: Candidate | Outdated) -> bool:

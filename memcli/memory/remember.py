@@ -35,7 +35,7 @@ def remember(
     sources: Sequence[Source] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Kept]:
-    """Store each text as one memory, all in one transaction. An exact repeat gives the existing memory.
+    """Store each text as one memory, all in one transaction. An exact repeat gives the existing memory, said again.
 
     Raises InputError for a text without a visible character.
     """
@@ -60,6 +60,8 @@ def remember(
                 )
                 indexed = ready.get(text) or indexing.prepare([text], embedder)[0]
                 indexing.put(store, Owner.MEMORY, memory.id, indexed, embedder)
+            elif existing.id not in {k.memory.id for k in kept}:  # else it is the same line twice
+                journal.strengthen(existing.id)
             kept.append(Kept(existing or memory, existing is not None))
         journal.record()
     return [Kept(read_back(store, k.memory), k.known) for k in kept]

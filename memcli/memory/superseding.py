@@ -18,7 +18,7 @@ from memcli.types import Hit
 AS_WELL = 0.7  # share of a message's match that its outdated words must have alone: else something else in it was found
 ABOVE = 0.01  # by how much an update stands above the best of what it replaces, at least
 OUTDATED = 0.3  # what a message loses that says what is no longer so: about what being long enough is worth
-FADED = 0.1  # share of its relevance that such a message keeps: below every bar
+STALE = 0.1  # share of its relevance that such a message keeps: below every bar
 
 
 def settled(hits: Sequence[Hit], replaced: Mapping[str, str]) -> list[Hit]:
@@ -33,8 +33,8 @@ def settled(hits: Sequence[Hit], replaced: Mapping[str, str]) -> list[Hit]:
 
 def _settled(hit: Hit, successor: str | None, inherited: tuple[float, float] | None) -> Hit:
     if successor:
-        faded = _with(hit, "outdated", -OUTDATED)
-        return replace(faded, relevance=FADED * hit.relevance, replaced_by=successor)
+        lowered = _with(hit, "outdated", -OUTDATED)
+        return replace(lowered, relevance=STALE * hit.relevance, replaced_by=successor)
     if inherited:
         score, relevance = inherited
         lifted = _with(hit, "replaces", score + ABOVE - hit.score) if hit.score < score + ABOVE else hit

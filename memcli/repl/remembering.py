@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 from memcli.errors import InputError, NothingFound
-from memcli.memory import recall
+from memcli.memory import fading, recall
 from memcli.memory import remember as keeping
 from memcli.memory.context import CORE_CHARS
 from memcli.memory.reasons import NEAR
 from memcli.repl.chat import Chat
 from memcli.store import core as core_blocks
-from memcli.store import ids, lineage, memories, purge, undoing
+from memcli.store import ids, lineage, memories, purge, undoing, uses
 from memcli.types import Filters, Kind
 from memcli.ui import explained, render, taking
 from memcli.ui.going import going
@@ -69,7 +69,8 @@ def list_(chat: Chat, args: str) -> None:
             f"there are no {args} memories" if args else "nothing is remembered yet", "/remember TEXT keeps one"
         )
     short = ids.short(chat.store, [m.id for m in found])
-    render.memories(chat.terminal, found, short, lineage.origins(chat.store, found))
+    strengths = fading.strengths(uses.of(chat.store, [m.id for m in found], chat.now), chat.now)
+    render.memories(chat.terminal, found, short, strengths, lineage.origins(chat.store, found), now=chat.now)
 
 
 # --- core memory ----------------------------------------------------------------------------------------------------

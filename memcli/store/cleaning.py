@@ -57,9 +57,9 @@ def done(store: Store) -> None:
 def clean(store: Store, progress: Progress = lambda done, of: None, *, thoroughly: bool = True) -> list[Path]:
     """Clean, and return the files outside of the store that were removed or rewritten; the mark stays.
 
-    Where it is not to be done `thoroughly`, a large store and its index are not written anew unless the index needs it:
-    who calls then looks whether anything was left. Raises StoreLocked where another process reads for longer than the busy timeout, StoreUnwritable where one
-    of those files can be neither removed nor written.
+    Where it is not to be done `thoroughly`, a large store is not written anew, nor is its index unless that needs it:
+    who calls then looks whether anything was left. Raises StoreLocked where another process reads for longer than the
+    busy timeout, StoreUnwritable where one of those files can be neither removed nor written.
     """
     store.run("UPDATE meta SET value = ? WHERE key = ?", (workers.name(), _MARK))
     progress(1, STEPS)

@@ -77,12 +77,13 @@ class Journal:
     def supersede(self, old: str, new: str, *, valid_to: str | None, at: str | None = None) -> None:
         """Retire the memory `old` in favour of `new`, now, or `at` the time from which the new one was believed.
 
-        `valid_to` says until when it was true; None, that it never was or is merely said better now. Raises
-        NothingFound where there is no such current memory, InputError where it would supersede itself.
+        `valid_to` says until when it was true; None, that it never was or is merely said better now. A pin stays with
+        what is so now. Raises NothingFound where there is no such current memory, InputError where it would supersede
+        itself.
         """
         if old == new:
             raise InputError(f"memory {old} cannot supersede itself")
-        row = self._store.one("SELECT valid_to FROM memories WHERE id = ? AND retired_at IS NULL", (old,))
+        row = self._store.one("SELECT valid_to, pinned FROM memories WHERE id = ? AND retired_at IS NULL", (old,))
         if row is None:
             raise NothingFound(f"there is no current memory {old!r}", "they are listed by: memcli list")
         memories.get(self._store, new)
@@ -93,6 +94,8 @@ class Journal:
         was = {"retired_at": None, "superseded_by": None, "valid_to": row[0]}
         self._changed("supersede", old, at=at, was=was, by=new)
         self._items[new] = None
+        if row[1]:  # pinned
+            self.pin(new)
 
     def strengthen(self, id: str, sources: Sequence[Source] = (), *, at: str | None = None) -> None:  # noqa: A002
         """Note that the memory was said again: now, or `at` that time. Raises NothingFound for what is gone."""
@@ -105,6 +108,12 @@ class Journal:
             )
         was = {"times_said": before.times_said, "confirmed_at": before.confirmed_at}
         self._changed("strengthen", id, at=at, was=was, sources=[[s.message_id, s.start, s.end] for s in new])
+
+    def pin(self, id: str, *, pinned: bool = True) -> None:  # noqa: A002
+        """Pin a memory, or let go of its pin; nothing is changed where it is so already."""
+        sql = "UPDATE memories SET pinned = ?1 WHERE id = ?2 AND pinned != ?1 RETURNING id"
+        if self._store.rows(sql, (int(pinned), id)):
+            self._changed("pin" if pinned else "unpin", id, was={"pinned": int(not pinned)})
 
     def conflict(self, a: str, b: str) -> None:
         """Note that two memories contradict each other. Raises NothingFound where one of them is gone."""

@@ -60,6 +60,12 @@ def about(store: Store, item: str) -> list[Operation]:
     return [_operation(row) for row in store.rows(sql, (json.dumps(item),))]
 
 
+def latest(store: Store) -> dict[str, str]:
+    """Return for each item that the log names the time of the last operation on it."""
+    sql = "SELECT item.value, max(o.at) FROM operations AS o, json_each(o.items) AS item GROUP BY item.value"
+    return dict(store.rows(sql))
+
+
 def last(store: Store, *actions: str) -> int:
     """Return the number of the last operation that was one of `actions`, 0 where there was none."""
     return max(

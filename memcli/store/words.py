@@ -261,7 +261,7 @@ def intact(store: Store) -> bool:
 
 
 def delete_coarsely(store: Store, delete: Callable[[], None]) -> None:
-    """Run `delete` with words only marked as deleted, which is far quicker for many chunks; `rebuild` the index then."""
+    """Run `delete` with words only marked as deleted, far quicker for many chunks. The index is to be rebuilt then."""
     option = "INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('secure-delete', ?)"
     store.run(option, (0,))
     try:

@@ -102,7 +102,13 @@ def summary(done: Consolidated, *, planned: bool = False) -> str:
     labels = ", ".join(one_line(label) for label in done.core)
     core = f"core memory {labels} {'would be ' if planned else ''}refreshed" if labels else ""
     first = f"{messages} {verb}" + (f": {counts}" if counts else ": nothing new" if read else "")
-    return "; ".join(part for part in (first, core) if part)
+    return "; ".join(part for part in (first, core, _gone(len(done.unused), planned=planned)) if part)
+
+
+def _gone(count: int, *, planned: bool) -> str:
+    """Say how much was forgotten by the user's rule."""
+    noun = f"{count} unused {'memory' if count == 1 else 'memories'}"
+    return f"{noun} {'would be ' if planned else ''}forgotten for good" if count else ""
 
 
 def rows(done: Consolidated, said: Mapping[str, str], short: Mapping[str, str]) -> list[tuple[str, str, str]]:
@@ -116,7 +122,8 @@ def rows(done: Consolidated, said: Mapping[str, str], short: Mapping[str, str]) 
         made += [(id_, _DONE[change.action], _replacing(change)) for change in formed.changes]
         if not formed.changes:
             made.append((id_, "nothing", said.get(formed.message_id, "")))
-    return made + [("", _DONE[change.action], _replacing(change)) for change in done.reconciled]
+    made += [("", _DONE[change.action], _replacing(change)) for change in done.reconciled]
+    return made + [("", "forgotten for good", memory.text) for memory in done.unused]
 
 
 def _replacing(change: Change) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from memcli.store import lineage, memories, versions
+from memcli.memory import fading
+from memcli.store import lineage, memories, uses, versions
 from memcli.store.database import Store
 from memcli.store.lineage import Said
 from memcli.store.versions import Version
@@ -37,10 +38,14 @@ class Past:
     supersedes: tuple[Memory, ...]
     superseded_by: Memory | None
     conflicts: tuple[Memory, ...]
+    strength: float
+    reason: str  # for the strength
+    expired: bool
 
 
-def of(store: Store, memory: Memory) -> Past:
-    """Read what is shown with a memory."""
+def of(store: Store, memory: Memory, now: str) -> Past:
+    """Read what is shown with a memory at a time."""
+    used = uses.of(store, [memory.id], now)[memory.id]
     return Past(
         memory,
         versions.version(store, memory),
@@ -48,12 +53,15 @@ def of(store: Store, memory: Memory) -> Past:
         tuple(lineage.superseded(store, memory.id)),
         memories.get(store, memory.superseded_by) if memory.superseded_by else None,
         tuple(memories.get(store, other) for other in memory.conflicts),
+        fading.strength(used, now),
+        fading.reason(used, now),
+        bool(memory.expires_at and memory.expires_at <= now),
     )
 
 
 def shape(past: Past) -> Json:
     """Return the JSON of a memory with its past."""
-    return shapes.memory(past.memory) | {"supersedes": [old.id for old in past.supersedes]}
+    return shapes.memory(past.memory, past.strength) | {"supersedes": [old.id for old in past.supersedes]}
 
 
 def show(terminal: Terminal, past: Past) -> None:
@@ -68,12 +76,14 @@ def show(terminal: Terminal, past: Past) -> None:
         "formed by": m.formed_by or "you asked for it",
         "remembered": m.created_at,
         "said": times(m),
+        "importance": f"{m.importance:.2f}",
+        "strength": "" if m.retired_at or past.expired else f"{past.strength:.2f}: {past.reason}",
         "true from": m.valid_from,
         "true to": m.valid_to,
         "retired": None if m.undone else m.retired_at,
         "undone": _undone(past.version),
         "believed": believed(past.version) if len(past.version.believed) > 1 else None,
-        "expires": m.expires_at,
+        "expired" if past.expired else "expires": m.expires_at,
         "tags": ", ".join(m.tags),
     }
     render.facts(terminal, known)

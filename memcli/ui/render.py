@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from memcli.memory.timeline import day
@@ -21,7 +20,15 @@ if TYPE_CHECKING:
 Short = Mapping[str, str]  # id -> the shortest prefix that names it
 Row = Sequence[str]
 
-_STYLES = {"id": "yellow", "kind": "cyan", "score": "green", "tokens": "green", "date": "dim", "why": "dim"}
+_STYLES = {
+    "id": "yellow",
+    "kind": "cyan",
+    "score": "green",
+    "strength": "green",
+    "tokens": "green",
+    "date": "dim",
+    "why": "dim",
+}
 
 
 def table(terminal: Terminal, head: Row, rows: Sequence[Row]) -> None:
@@ -45,7 +52,7 @@ def columns(head: Row) -> Table:
 
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in head:
-        number = name in ("", "score", "tokens", "messages", "near")
+        number = name in ("", "score", "strength", "tokens", "messages", "near")
         wide = name in ("text", "title", "why", "value", "note")
         grid.add_column(
             name,
@@ -67,18 +74,44 @@ def shown(text: str, limit: int = 160) -> str:
 
 
 def memories(
-    terminal: Terminal, records: Sequence[Memory], short: Short, origins: Mapping[str, str] = MappingProxyType({})
+    terminal: Terminal,
+    records: Sequence[Memory],
+    short: Short,
+    strengths: Mapping[str, float],
+    origins: Mapping[str, str],
+    *,
+    now: str,
 ) -> None:
-    """Print memories; `origins` says of some, by id, where they come from."""
-    rows = [(short.get(m.id, m.id), str(m.kind), _period(m), _marked(m, short, origins.get(m.id))) for m in records]
-    table(terminal, ("id", "kind", "date", "text"), rows)
+    """Print memories as they are at a time; `origins` says of some, by id, where they come from."""
+    rows = [
+        (
+            short.get(m.id, m.id),
+            str(m.kind),
+            _period(m),
+            _strength(m, strengths[m.id], now),
+            _marked(m, short, origins.get(m.id), now),
+        )
+        for m in records
+    ]
+    table(terminal, ("id", "kind", "date", "strength", "text"), rows)
+
+
+def _strength(m: Memory, strength: float, now: str) -> str:
+    """Return how strong a memory is, nothing where it does not hold any more."""
+    if m.retired_at or _expired(m, now):
+        return ""
+    return "pinned" if m.pinned else f"{strength:.2f}"
+
+
+def _expired(m: Memory, now: str) -> bool:
+    return m.expires_at is not None and m.expires_at <= now
 
 
 def _period(m: Memory) -> str:
     return m.valid_from or day(m.created_at)
 
 
-def _marked(m: Memory, short: Short, origin: str | None) -> str:
+def _marked(m: Memory, short: Short, origin: str | None, now: str) -> str:
     marks = [f"#{tag}" for tag in m.tags]
     if m.superseded_by:
         marks.append(f"[superseded by {m.superseded_by}]")
@@ -87,7 +120,7 @@ def _marked(m: Memory, short: Short, origin: str | None) -> str:
     elif m.retired_at:
         marks.append(f"[retired {day(m.retired_at)}]")
     if m.expires_at:
-        marks.append(f"[expires {day(m.expires_at)}]")
+        marks.append(f"[{'expired' if _expired(m, now) else 'expires'} {day(m.expires_at)}]")
     if m.conflicts:
         marks.append(f"[contradicts {', '.join(short.get(id_, id_) for id_ in m.conflicts)}]")
     if origin:

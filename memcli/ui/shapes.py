@@ -69,8 +69,10 @@ def _why(hit: Hit, terms: Sequence[str]) -> Json:
     return result(hit) | {"why": hit.why, "relevance": hit.relevance, "matched": matched(terms, hit.item)}
 
 
-def memory(record: Memory) -> Json:
-    return {
+def memory(record: Memory, strength: float | None = None) -> Json:
+    """One memory, with how strong it is where that is known."""
+    faded = {} if strength is None else {"strength": round(strength, 3)}
+    return faded | {
         "id": record.id,
         "kind": str(record.kind),
         "text": record.text,
@@ -87,6 +89,8 @@ def memory(record: Memory) -> Json:
         "formed_by": record.formed_by,
         "times_said": record.times_said,
         "confirmed_at": record.confirmed_at,
+        "importance": round(record.importance, 3),
+        "pinned": record.pinned,
         "conflicts": list(record.conflicts),
     }
 
@@ -201,6 +205,7 @@ def consolidated(record: Consolidated, *, dry_run: bool, waiting: int, set_aside
         "counts": {str(action): count for action, count in record.counts().items()},
         "changes": made + [_change(c, None) for c in record.reconciled],
         "core": list(record.core),
+        "forgotten": [old.id for old in record.unused],
         "failed": record.failed,
         "waiting": waiting,
         "set_aside": set_aside,

@@ -24,6 +24,8 @@ _STEPS = {
     "strengthen": "weaken",
     "conflict": "unmark",
     "reconciled": "recheck",
+    "pin": "unpin",
+    "unpin": "pin",
 }
 _HINTS = {
     "forget": "what is forgotten is gone for good",

@@ -25,7 +25,7 @@ STEPS = (0.05, -0.05, 0.15, -0.15, 0.3)
 GAIN = 2e-4  # of the objective; less is chance
 PASSES, SEED = 4, 1
 COORDINATES = (
-    *(f.name for f in fields(Weights) if f.name not in {"words", "near", "memory"}),
+    *(f.name for f in fields(Weights) if f.name not in {"words", "near", "memory", "faded"}),
     *(f"near {turns}" for turns in range(1, len(WEIGHTS.near) + 1)),
 )
 SHARES = (2.0, 4.0, 1.0, 1.0)  # of recall at 5, 10, 25, 50 in the objective

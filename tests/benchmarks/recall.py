@@ -48,11 +48,11 @@ LEFT_OUT: dict[str, tuple[Any, str, Any]] = {
     "exact forms beside stems": (words, "EXACT", 0.0),
     "correction of typos": (typos, "corrected", lambda store, query, known=None: query),
 }
-# The memories' weight is left out of this: conversations in the import format hold none.
+# The memories' weights are left out of this: conversations in the import format hold none.
 ZEROED = {
     f.name: replace(WEIGHTS, **{f.name: (0.0,) * len(WEIGHTS.near) if f.name == "near" else 0.0})
     for f in fields(Weights)
-    if f.name != "memory"
+    if f.name not in {"memory", "faded"}
 }
 
 

@@ -72,6 +72,13 @@ def test_where_there_is_room_for_one_the_stronger_is_in_it(why: str, wins: Memor
     assert portrait([other, wins], 16).rstrip(".") == wins.text, why
 
 
+def test_what_has_faded_leaves_room_for_what_is_used() -> None:
+    faded, used = memory("I live in Rome", times_said=3), memory("My dog is Bo")
+    assert portrait([faded, used], 16, {faded.id: 0.6, used.id: 0.9}) == "I live in Rome."
+    assert portrait([faded, used], 16, {faded.id: 0.4, used.id: 0.9}) == "My dog is Bo."
+    assert portrait([faded], 16, {faded.id: 0.4}) == "I live in Rome."
+
+
 def test_it_keeps_to_its_limit_and_fills_it_with_what_is_shorter() -> None:
     many = [memory(f"I know {'o' * n}", n) for n in range(1, 29)]
     for limit in range(0, 300, 7):

@@ -114,7 +114,7 @@ def test_why_names_each_note_with_what_spoke_for_it(repl: Repl) -> None:
     )
     assert dog.id.startswith(id_)
     assert "my dog is called Rex" in line
-    assert sum(float(value) for value in re.findall(r"\d\.\d+", why)) == pytest.approx(float(score))
+    assert sum(float(value) for value in re.findall(r"-?\d\.\d+", why)) == pytest.approx(float(score))
     assert 0 <= float(relevance) <= 1
     assert has == "dog, called"
 

@@ -12,10 +12,12 @@ from memcli.memory.formation.likeness import Statement, likeness
 from memcli.memory.formation.phrases import spoken
 from memcli.memory.formation.reconcile import Relation
 from memcli.memory.formation.vectors import Vectors, similarity
+from memcli.memory.ranking import WEIGHTS
 from memcli.store import memories
 from memcli.store.database import Store
 from memcli.types import Filters, Kind, Memory
 
+UNFADED = replace(WEIGHTS, faded=0.0)  # what has faded is said again or replaced like anything else
 NEAR = 12  # memories that a statement is compared with, from each way of finding them
 
 
@@ -33,7 +35,7 @@ class Comparer:
         self._check()
         embedder = self._vectors.embedder if self._vectors else None
         now = datetime.fromisoformat(said_at)
-        hits = recall.search(self._store, text, Filters(kinds=tuple(Kind)), embedder=embedder, now=now)
+        hits = recall.search(self._store, text, Filters(kinds=tuple(Kind)), embedder=embedder, now=now, weights=UNFADED)
         return [hit.item.id for hit in sorted(hits, key=lambda hit: -hit.item.cosine)[:NEAR]]
 
     def near(self, text: str, *, said_at: str, around: Iterable[str] = ()) -> list[Memory]:

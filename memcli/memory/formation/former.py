@@ -15,7 +15,7 @@ from datetime import datetime, tzinfo
 
 from memcli.engines import Embedder
 from memcli.errors import NothingFound
-from memcli.memory import indexing
+from memcli.memory import fading, indexing
 from memcli.memory.formation import kept
 from memcli.memory.formation.clauses import Unit, units
 from memcli.memory.formation.comparing import NEAR, Comparer
@@ -187,6 +187,7 @@ class MessageFormer:
             sources=sources,
             formed_by=self.path,
             created_at=message.created_at,
+            importance=_importance(decision, olds),
         )
         indexing.put(self._store, Owner.MEMORY, made.id, ready[candidate.text], self._embedder)
         if decision.rest and olds:
@@ -224,6 +225,7 @@ class MessageFormer:
             sources=old.sources,
             formed_by=self.path,
             created_at=old.created_at,
+            importance=old.importance,
         )
         indexing.put(self._store, Owner.MEMORY, held.id, ready[rest], self._embedder)
 
@@ -232,6 +234,12 @@ class MessageFormer:
             held = memories.get(self._store, id_)
             return held if held.retired_at is None else None
         return None
+
+
+def _importance(decision: Decision, olds: Sequence[Memory]) -> float:
+    """Return how important what is formed is: no less than what it takes the place of."""
+    replaced = [old.importance for old in olds] if decision.step in REPLACING else []
+    return max([fading.importance(decision.candidate.keep), *replaced])
 
 
 def _joined(found: Iterable[Unit]) -> str:

@@ -1,0 +1,53 @@
+"""Pin memories, so that they never fade, and let them fade again: an operation that undo takes back.
+
+Invariant: of several memories all are changed, or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from memcli.errors import InputError
+from memcli.memory.timeline import day
+from memcli.store import ids, lineage, memories
+from memcli.store.database import Store
+from memcli.store.journal import Journal
+from memcli.types import Memory, Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A memory as the store has it now; `known` where it was so before."""
+
+    memory: Memory
+    known: bool
+
+
+def pin(store: Store, given: Sequence[str], *, now: str, pinned: bool = True) -> list[Pinned]:
+    """Pin, or with `pinned` False unpin, the current memories with these ids, or beginnings of them, each once.
+
+    Raises NothingFound, AmbiguousId; InputError for a message and for a memory that is retired or has expired.
+    """
+    with store.atomic():
+        chosen = {memory.id: memory for memory in (_current(store, id_, now) for id_ in given)}
+        journal = Journal(store, action="pin" if pinned else "unpin", actor="user", now=now)
+        for memory in chosen.values():
+            journal.pin(memory.id, pinned=pinned)
+        journal.record()
+        return [Pinned(memories.get(store, id_), memory.pinned is pinned) for id_, memory in chosen.items()]
+
+
+def _current(store: Store, given: str, now: str) -> Memory:
+    owner, full = ids.resolve(store, given)
+    if owner is Owner.MESSAGE:
+        raise InputError(f"{full} is a message: only memories can be pinned", "'memcli remember' makes a memory of it")
+    memory = memories.get(store, full)
+    if memory.retired_at:
+        newest = lineage.successor(store, memory)
+        hint = f"what took its place can be: {newest.id}" if newest else "memories are listed by: memcli list"
+        raise InputError(f"memory {full} is retired and cannot be pinned", hint)
+    if memory.expires_at and memory.expires_at <= now:
+        hint = "'memcli remember' keeps it anew"
+        raise InputError(f"memory {full} expired on {day(memory.expires_at)} and cannot be pinned", hint)
+    return memory
