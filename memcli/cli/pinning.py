@@ -36,7 +36,10 @@ def pin(ctx: typer.Context, id_: Ids, json: AsJson = False) -> None:
 
 
 def unpin(ctx: typer.Context, id_: Ids, json: AsJson = False) -> None:
-    """Let pinned memories fade again, from when they were last used."""
+    """Let pinned memories fade again.
+
+    Their uses meanwhile count as they always do.
+    """
     _set(of(ctx), id_, pinned=False, json=json)
 
 

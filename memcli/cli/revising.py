@@ -60,7 +60,10 @@ def undo(
 
 
 def history(ctx: typer.Context, id_: Id, json: AsJson = False) -> None:
-    """Show the versions of a memory, oldest first, those that were undone included."""
+    """Show the versions of a memory, oldest first.
+
+    Those that were undone are among them.
+    """
     run = of(ctx)
     store = run.workspace.store
     try:

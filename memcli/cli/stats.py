@@ -16,7 +16,10 @@ def register(app: typer.Typer) -> None:
 
 
 def stats(ctx: typer.Context, json: AsJson = False) -> None:
-    """Show what is in the store, and what answers have cost in tokens and seconds."""
+    """Show what is in the store, and what answers cost.
+
+    Costs are tokens and seconds.
+    """
     run = of(ctx)
     store = run.workspace.store
     found, cost = census.take(store), costs.totals(store)
