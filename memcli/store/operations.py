@@ -54,6 +54,15 @@ def undoable(store: Store, n: int) -> list[Operation]:
     return [_operation(row) for row in store.rows(sql, (n,))]
 
 
+def undone(store: Store, *actions: str) -> list[Operation]:
+    """Return the operations of these actions that were undone, in order."""
+    sql = f"""
+        SELECT {_COLUMNS} FROM operations WHERE undone_at IS NOT NULL
+        AND action IN (SELECT value FROM json_each(?)) ORDER BY id
+    """
+    return [_operation(row) for row in store.rows(sql, (listed(actions),))]
+
+
 def about(store: Store, item: str) -> list[Operation]:
     """Return the operations on an item that have not been undone, in order."""
     sql = f"SELECT {_COLUMNS} FROM operations WHERE instr(items, ?) AND undone_at IS NULL ORDER BY id"
