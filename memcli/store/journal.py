@@ -121,8 +121,7 @@ class Journal:
             }
             columns = ", ".join(f"{column} = ?" for column in now)
             self._store.run(f"UPDATE memories SET {columns} WHERE id = ?", (*now.values(), kept))
-        was = {"times_said": before.times_said, "confirmed_at": before.confirmed_at}
-        was |= {"importance": before.importance, "pinned": int(before.pinned)}
+        was = {column: getattr(before, column) for column in now} | {"pinned": int(before.pinned)}
         self._changed("absorb", kept, was=was, sources=[[s.message_id, s.start, s.end] for s in new])
 
     def retire(self, id: str) -> None:  # noqa: A002

@@ -25,7 +25,6 @@ from memcli.store.journal import Journal
 from memcli.types import Filters, Memory, Owner
 
 ACTION, ACTOR = "merge", "consolidate"
-SUMMING = "summarise"  # the action that makes what sums up others
 MARK = "merged"  # in meta: the operation up to which memories were compared with all others
 # Operations by which memcli itself has one memory take the place of another; undone, they are not done again.
 _REPLACING = (ACTION, "reconcile", "form")
@@ -44,7 +43,7 @@ class Merger:
 
     def waiting(self) -> list[Batch]:
         """Return what has not been compared with the others yet, by the operation that brought it into force."""
-        return fresh.batches(self._store, MARK, but=(ACTION, SUMMING))
+        return fresh.batches(self._store, MARK, but=(ACTION, operations.SUMMING))
 
     def done(self, batch: Batch) -> None:
         """Note that all memories of a batch were compared."""
@@ -130,7 +129,7 @@ def _likely(memory: Memory, other: Memory, cosine: float | None) -> float:
 def _taken_back(store: Store) -> set[frozenset[str]]:
     """Return the pairs of memories that were one, until that was undone."""
     found: set[frozenset[str]] = set()
-    for operation in operations.undone(store, *_REPLACING):
+    for operation in operations.of(store, *_REPLACING, undone=True):
         replaced = [(change["id"], change["by"]) for change in operation.changes if change["do"] == "supersede"]
         found |= {frozenset(pair) for pair in replaced}
         if operation.action == ACTION:

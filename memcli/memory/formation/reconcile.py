@@ -25,6 +25,8 @@ REPLACED = 0.35
 REPLACED_TOO = 0.65  # for more than the one that fits best
 UNDECIDED = 0.25
 
+_DAY = len("2026-03-01")
+
 
 class Step(StrEnum):
     """What is to be done with a candidate."""
@@ -63,7 +65,12 @@ class Decision:
 
 def reconcile(candidate: Candidate, relations: Sequence[Relation], message: str = "") -> Decision:
     """Decide what `candidate`, said in `message`, does to the memories that it was compared with."""
-    same = [one for one in relations if one.same >= SAME or one.memory.text.casefold() == candidate.text.casefold()]
+    same = [
+        one
+        for one in relations
+        if (one.same >= SAME or one.memory.text.casefold() == candidate.text.casefold())
+        and not _another_day(one.memory, candidate)
+    ]
     if same:
         best = max(same, key=lambda one: one.same)
         return Decision(Step.IGNORE, candidate, (best.memory,))
@@ -115,6 +122,13 @@ def _refines(old: Memory, candidate: Candidate) -> bool:
     """Tell whether the candidate says all that the memory says, and that it is so still."""
     longer = set(content(old.text)) <= set(content(candidate.text)) and candidate.kind == old.kind
     return longer and not changes(candidate.text) and not contradicts(old.text, candidate.text)
+
+
+def _another_day(old: Memory, candidate: Candidate) -> bool:
+    """Tell whether both happened, on two days: a migraine today is another one than that of last week."""
+    days = (old.valid_from or "", candidate.valid_from or "")
+    dated = all(len(day) >= _DAY for day in days) and days[0][:_DAY] != days[1][:_DAY]
+    return dated and old.kind is candidate.kind is Kind.EPISODIC
 
 
 def _clashes(old: Memory, candidate: Candidate) -> bool:

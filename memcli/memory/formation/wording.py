@@ -26,7 +26,7 @@ _OUTER = "\"'“”‘’()[].,;:!?…"
 
 # --- words that say nothing ---
 
-FILLERS = frozenset(
+_FILLERS = frozenset(
     "so well oh ok okay also too really very actually just quite honestly basically btw fyi please pls still now "
     "currently already anyway though hey hi yes yeah".split()
 )
@@ -56,6 +56,7 @@ _EXPANDED = (
     (re.compile(r"\bhave an? ([^\W\d_]+) allergy\b"), r"am allergic to \1"),
     (re.compile(r"\ballergic to ([^\W\d_]{3,})s\b"), r"allergic to \1"),
 )
+_HAVE = "have"
 _ALIKE = {
     word: group.split()[0]
     for group in (
@@ -142,15 +143,15 @@ def wording(text: str) -> Wording:
     """Return what a statement says."""
     flat = _flat(text)
     found = _TOKEN.findall(_PHRASES.sub(" ", _expanded(flat)))
-    tokens = [_alike(token) for token in found if token not in FILLERS]
-    words = [token for token in tokens if token not in _GLUE and token not in _PRONOUNS and token != "have"]
+    tokens = [_alike(word) for word in found if word not in _FILLERS]
+    words = [word for word in tokens if not (word in _GLUE or word in _PRONOUNS or word == _HAVE)]
     rest, times = _moved([word for word, after in pairwise([*words, ""]) if word != "at" or after not in _TIMES])
     return Wording(
         words=tuple(rest),
         times=tuple(times),
-        whom=frozenset(_PRONOUNS[token] for token in tokens if token in _PRONOUNS),
+        whom=frozenset(_PRONOUNS[word] for word in tokens if word in _PRONOUNS),
         verbatim=tuple(_codes(text)),
-        has="have" in tokens,
+        has=_HAVE in tokens,
         asks=not states_something(text),
         said=len(tokens),
     )
@@ -188,12 +189,12 @@ def _expanded(text: str) -> str:
     return text
 
 
-def _alike(token: str) -> str:
+def _alike(word: str) -> str:
     """Return what stands for a word: itself, unless it is one of a few synonyms, or a time in the plural."""
-    if token in _AT:
+    if word in _AT:
         return "at"
-    bare = token.removesuffix("s")
-    return _ALIKE.get(bare, bare) if bare in _TIMES else _ALIKE.get(token, token)
+    bare = word.removesuffix("s")
+    return _ALIKE.get(bare, bare) if bare in _TIMES else _ALIKE.get(word, word)
 
 
 def _moved(words: Sequence[str]) -> tuple[list[str], list[str]]:
