@@ -76,7 +76,7 @@ def reconcile(candidate: Candidate, relations: Sequence[Relation], message: str 
         return Decision(Step.IGNORE, candidate, (best.memory,))
     message = message or candidate.text
     mistaken = [one for one in relations if corrects(message) and respelt(one.memory.text, candidate.text)]
-    replaced = mistaken or _replaced(candidate, relations)
+    replaced = mistaken or _replaced(candidate, relations, message)
     if replaced:
         return _replacing(candidate, tuple(one.memory for one in replaced), message)
     undecided = [one.memory for one in relations if one.replaced >= UNDECIDED and _clashes(one.memory, candidate)]
@@ -99,9 +99,14 @@ def together(decisions: Sequence[Decision]) -> list[Decision]:
     return list(found.values())
 
 
-def _replaced(candidate: Candidate, relations: Sequence[Relation]) -> list[Relation]:
+def _replaced(candidate: Candidate, relations: Sequence[Relation], message: str) -> list[Relation]:
     """Return what the candidate takes the place of, the surest first; more than one thing only where that is sure."""
-    fitting = [one for one in relations if not apart(one.memory.text, candidate.text)]
+    fitting = [
+        one
+        for one in relations
+        if not apart(one.memory.text, candidate.text)
+        and (corrects(message) or not (_happened(one.memory) and _another_day(one.memory, candidate)))
+    ]
     likely = sorted((one for one in fitting if one.replaced >= REPLACED), key=lambda one: -one.replaced)
     return [one for place, one in enumerate(likely) if place == 0 or one.replaced >= REPLACED_TOO]
 
@@ -129,6 +134,11 @@ def _another_day(old: Memory, candidate: Candidate) -> bool:
     days = (old.valid_from or "", candidate.valid_from or "")
     dated = all(len(day) >= _DAY for day in days) and days[0][:_DAY] != days[1][:_DAY]
     return dated and old.kind is candidate.kind is Kind.EPISODIC
+
+
+def _happened(memory: Memory) -> bool:
+    """Tell whether it was over when it was told: no later event changes that, as it may what is yet to come."""
+    return (memory.valid_from or memory.created_at)[:_DAY] <= memory.created_at[:_DAY]
 
 
 def _clashes(old: Memory, candidate: Candidate) -> bool:
