@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
 
-from memcli.memory.formation.likeness import apart, contradicts
 from memcli.memory.formation.wording import identical, same, wording
 from memcli.memory.timeline import LOCAL, day
 from memcli.types import SUMMED_UP, Kind, Memory
 
 # Probability of "same", of the model of relations, below which two statements with the same words are left alone. Of 27
 # such pairs among 3,296 statements two were wrong: "six" and "actually 6" (.11), and one that no bar would tell.
-SAME = 0.3
+SAME = 0.15
 LONGEST = 400  # characters: a longer text is a document, which says more than a statement
 
 
@@ -38,11 +37,7 @@ def worth_weighing(one: Memory, other: Memory, zone: tzinfo = LOCAL) -> bool:
         return True
     if one.formed_by is None and other.formed_by is None:
         return False  # both are the user's own texts, which stay as he gave them
-    return (
-        same(wording(one.text), wording(other.text))
-        and not contradicts(one.text, other.text)
-        and not apart(one.text, other.text)
-    )
+    return same(wording(one.text), wording(other.text))
 
 
 def _occasion(memory: Memory, zone: tzinfo) -> str:

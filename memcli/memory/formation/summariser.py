@@ -1,7 +1,7 @@
 """The summariser: keeps one memory for what happened on several days, besides the memories of each.
 
 Invariants: what it says is borne out by every episode that it is about, and goes, or is said anew, with any of them;
-an episode is in one summary at most; what was taken back once is not said again; thinking holds no transaction.
+an episode is in one summary at most; what was taken back or edited is not said again; thinking holds no transaction.
 """
 
 from __future__ import annotations
@@ -163,12 +163,15 @@ class _Known:
         made = _of(operations.of(store, operations.SUMMING, undone=False))
         self.of = {id_: made.get(id_, frozenset()) for id_ in self.current}
         self._standing = {id_: memories.standing(store, of) for id_, of in self.of.items()}
-        self._taken_back = list(_of(operations.of(store, operations.SUMMING, undone=True)).values())
+        taken_back = list(_of(operations.of(store, operations.SUMMING, undone=True)).values())
+        # One that the user has edited is his from then on.
+        edited = [of for id_, of in made.items() if memories.standing(store, [id_]) - self.current.keys()]
+        self._left = [*taken_back, *edited]
 
     def news(self, cluster: Cluster) -> tuple[Memory, ...] | None:
         """Return what a new summary of a cluster takes the place of; None where none is to be made."""
         about = frozenset(member.id for member in cluster.members)
-        if any(about & taken_back for taken_back in self._taken_back):
+        if any(about & left for left in self._left):
             return None
         olds = tuple(old for id_, old in self.current.items() if self.of[id_] & about)
         return None if any(self._standing[old.id] == about for old in olds) else olds

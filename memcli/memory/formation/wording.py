@@ -30,13 +30,15 @@ _FILLERS = frozenset(
     "so well oh ok okay also too really very actually just quite honestly basically btw fyi please pls still now "
     "currently already anyway though hey hi yes yeah".split()
 )
-_GLUE = frozenset("a an the of as to with and is am are be do does that there".split())
+_GLUE = frozenset("a an the of and is am are be do does that there".split())
 _AT = frozenset("in at on for".split())  # one counts for another, and says nothing before a time
 _PHRASES = re.compile(
     r"\b(?:by the way|as you know|you know|as i said|as i told you|like i said|(?:just )?so you know|for info|"
     r"these days|at the moment|please remember(?: that)?|remember(?: that)?|(?:just )?(?:a )?(?:quick )?reminder"
     r"(?: that)?|note that|keep in mind(?: that)?)\b"
 )
+
+_PLEASE = re.compile(r"\W*please\b,?", re.IGNORECASE)  # an order asks nothing
 
 # --- words that count as one ---
 
@@ -89,6 +91,7 @@ _ALIKE = {
         "fridge refrigerator",
         "every each",
         "start begin",
+        "starts begins",
         "answer reply respond",
         "answers replies responses",
         "brief short",
@@ -152,7 +155,7 @@ def wording(text: str) -> Wording:
         whom=frozenset(_PRONOUNS[word] for word in tokens if word in _PRONOUNS),
         verbatim=tuple(_codes(text)),
         has=_HAVE in tokens,
-        asks=not states_something(text),
+        asks=not states_something(_PLEASE.sub("", text)),
         said=len(tokens),
     )
 
