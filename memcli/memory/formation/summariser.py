@@ -79,7 +79,7 @@ class Summariser:
         if step.cluster is None:
             return self._retire(step.olds[0])
         text = self._text(step.cluster)
-        if not text or any(old.text == text for old in step.olds):
+        if not text:
             return None
         (ready,) = indexing.prepare([text], self._embedder)
         self._check()
@@ -174,7 +174,9 @@ class _Known:
         if any(about & left for left in self._left):
             return None
         olds = tuple(old for id_, old in self.current.items() if self.of[id_] & about)
-        return None if any(self._standing[old.id] == about for old in olds) else olds
+        # Of two that were one day's and have become one, the other is still there; what was edited is another episode.
+        told = any(about <= self.of[old.id] and about == self._standing[old.id] for old in olds)
+        return None if told else olds
 
 
 def _of(made: Iterable[operations.Operation]) -> Mapping[str, frozenset[str]]:
