@@ -99,7 +99,9 @@ def _work(run: Run, store: Store, *, retry: bool) -> Consolidated:
 def _so_far(store: Store, done: Consolidated) -> str:
     waiting = queue.waiting(store)
     wait = f"{waiting} {'waits' if waiting == 1 else 'wait'}"
-    return f"{formed.summary(done)}; {wait}" if done.anything else wait
+    if not done.anything:
+        return wait
+    return formed.summary(done) + (f"; {wait}" if waiting else "")
 
 
 def _show_plan(run: Run, store: Store, done: Consolidated) -> None:
