@@ -53,11 +53,14 @@ _WHEN = re.compile(
 )
 _SKIPPED = frozenset("just also finally too".split())
 _SAME = {"another": "a", "an": "a"}
-# A stretch may end before these, or before a pause.
-_PARTS = frozenset(
-    "and but or so because since as when while where after before until till with without at in on to for from by near "
-    "against about during around into over through under behind beside between among despite instead which who that "
-    "then although though if".split()
+# A stretch may end before these, or before a pause; but not between a verb and what belongs to it: who fell in love did
+# not fall, and who wanted to go did not want.
+_LINKS = frozenset(
+    "and but or so because since as when while where after before until till then although though".split()
+)
+_PARTS = _LINKS | frozenset(
+    "with without at in on to for from by near against about during around into over through under behind beside "
+    "between among despite instead which who that if".split()
 )
 # Words that cannot end a statement.
 _OPEN = _PARTS | frozenset(
@@ -196,8 +199,10 @@ def _words(text: str) -> Iterator[_Word]:
         between = text[match.end() : after.start()] if after else ""
         pause = after is None or any(char in between for char in ",;:.!?()–—\n")
         folded = match[0].casefold().replace("’", "'")
-        ends = pause or bool(after and (after[0].casefold() in _PARTS or _WHEN.search(between)))
         past = _is_past(folded) and (place == 0 or match[0].islower())  # Ahmed is none
+        following = after[0].casefold() if after else ""
+        before = _LINKS if past or folded in _PARTICLES else _PARTS
+        ends = (pause and ":" not in between) or following in before or bool(_WHEN.search(between))
         yield _Word(_SAME.get(folded, folded), match.start() if place else start, match.end(), ends, past)
         if pause:
             return

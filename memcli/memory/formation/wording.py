@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from memcli.memory.form import states_something
@@ -142,6 +143,7 @@ class Wording:
     said: int  # words that are no fillers: how fully it is put
 
 
+@lru_cache(maxsize=4096)  # what is near to one memory is near to others
 def wording(text: str) -> Wording:
     """Return what a statement says."""
     flat = _flat(text)
