@@ -43,6 +43,7 @@ class Merger:
 
     def waiting(self) -> list[Batch]:
         """Return what has not been compared with the others yet, by the operation that brought it into force."""
+        self._apart = _taken_back(self._store)
         return fresh.batches(self._store, MARK, but=(ACTION, operations.SUMMING))
 
     def done(self, batch: Batch) -> None:

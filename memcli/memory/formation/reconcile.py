@@ -25,6 +25,7 @@ REPLACED = 0.35
 REPLACED_TOO = 0.65  # for more than the one that fits best
 UNDECIDED = 0.25
 
+LONGEST = 400  # characters, as of a note: a longer text is a document, which replaces nothing and is not replaced
 _DAY = len("2026-03-01")
 
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
+from memcli.inference import catalog
+from memcli.inference.chat import LlamaChat
 from memcli.memory.formation.telling import GRAMMAR, holds, told
+from memcli.types import Role, Sampling, Segment, Turn
 from tests.fakes import ScriptedModel
 
 TEXTS = ("Mara and I climbed in Sintra", "climbed the wall, Mara fell", "so tired: Mara and me climbed Monte Leão")
@@ -44,7 +51,12 @@ def test_names_are_not_taken_for_one_another_by_how_they_begin() -> None:
     assert holds("I met Mara's boss", ["At Mara's I met the boss"])
 
 
-def test_the_grammar_holds_one_sentence() -> None:
-    from llama_cpp import LlamaGrammar
-
-    LlamaGrammar.from_string(GRAMMAR, verbose=False)
+@pytest.mark.model
+def test_a_real_model_takes_the_grammar_and_says_one_sentence(tmp_path: Path) -> None:
+    found = catalog.starter()
+    assert found is not None
+    with closing(LlamaChat.load(found.path, context_size=512, log=tmp_path / "log")) as model:
+        turns = [Turn(Role.USER, (Segment("message", "", "Name 3 towns. List them."),))]
+        sampling = Sampling(temperature=0.0, max_tokens=40, max_thinking=0, grammar=GRAMMAR)
+        said = "".join(piece.text for piece in model.stream(model.render(turns, today="2026-03-01"), sampling))
+    assert re.fullmatch(r"[^\n.!?:0-9]+\.?", said)
