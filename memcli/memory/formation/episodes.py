@@ -102,9 +102,12 @@ class _Word:
 
 @dataclass(frozen=True, slots=True)
 class _Episode:
+    """An episode by its day, with the words of its first clause; `whole` where it says nothing besides."""
+
     memory: Memory
     day: str
     words: tuple[_Word, ...]
+    whole: bool
 
 
 def clusters(memories: Iterable[Memory], zone: tzinfo = LOCAL) -> list[Cluster]:
@@ -153,7 +156,9 @@ def on(memory: Memory, zone: tzinfo = LOCAL) -> str:
 def _episode(memory: Memory, zone: tzinfo) -> _Episode | None:
     when = on(memory, zone) if happened(memory) else ""
     words = tuple(_words(memory.text)) if when else ()
-    return _Episode(memory, when, words) if words else None
+    if not words:
+        return None
+    return _Episode(memory, when, words, _WORD.search(_without_times(memory.text), words[-1].end) is None)
 
 
 def _days(episodes: Iterable[_Episode]) -> int:
@@ -223,7 +228,7 @@ def _statement(episodes: Sequence[_Episode], size: int) -> str:
     if len(said) < LEAST_WORDS or open_ or not all(episode.words[size - 1].ends for episode in episodes):
         return ""
     plain = min(episodes, key=lambda one: _plainness(one, size))
-    whole = any(len(episode.words) == size for episode in episodes)
+    whole = any(episode.whole and len(episode.words) == size for episode in episodes)
     if not whole and not any(word.past for word in plain.words[:size]):
         return ""
     return _text(plain, size)

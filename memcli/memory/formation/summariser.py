@@ -134,7 +134,7 @@ class Summariser:
             members = memories.some(self._store, [member.id for member in cluster.members])
             now = _Known(self._store).news(cluster)
             gone = len(members) < len(cluster.members) or any(member.retired_at for member in members)
-            if gone or now is None or {old.id for old in now} != olds:
+            if gone or now is None or not {old.id for old in now} <= olds:
                 return None
             journal = Journal(self._store, action=operations.SUMMING, actor=ACTOR, now=self._now)
             made = journal.add(
@@ -151,7 +151,7 @@ class Summariser:
             for old in now:
                 journal.supersede(old.id, made.id, valid_to=None)
             journal.record({"of": [member.id for member in members]})
-        before = memories.some(self._store, sorted(olds))
+        before = memories.some(self._store, [old.id for old in now])
         return Summed(memories.get(self._store, made.id), tuple(members), before[0] if before else None)
 
 

@@ -13,6 +13,7 @@ from memcli.errors import ModelError
 from memcli.memory.condensing import bears_out
 from memcli.memory.formation.episodes import denies
 from memcli.memory.formation.likeness import names
+from memcli.memory.formation.wording import ONESELF, wording
 from memcli.types import Role, Sampling, Segment, Turn
 
 SHOWN = 12  # episodes, the newest ones; the sentence must hold for all
@@ -44,9 +45,16 @@ def told(model: ChatModel, texts: Sequence[str], *, today: str) -> str:
 
 
 def holds(sentence: str, texts: Sequence[str]) -> bool:
-    """Tell whether every text has all the words, names and numbers of a sentence, which denies nothing."""
+    """Tell whether every text has all the words, names and numbers of a sentence, which denies nothing.
+
+    It speaks of "I", "she" or "they" where each of them does; a text without any is about the one who says it.
+    """
     named = {name.removesuffix("'s") for name in names(f"and {sentence}")}
-    return not denies(sentence) and all(bears_out(text, sentence, 1.0) and named <= _words(text) for text in texts)
+    whom = wording(sentence).whom
+    return not denies(sentence) and all(
+        bears_out(text, sentence, 1.0) and named <= _words(text) and whom <= (wording(text).whom or {ONESELF})
+        for text in texts
+    )
 
 
 def _words(text: str) -> set[str]:

@@ -106,6 +106,7 @@ _ALIKE = {
         "seventeen eighteen nineteen twenty".split()
     )
 }
+ONESELF = "i"  # in `Wording.whom`
 _PRONOUNS = {
     word: group.split()[0]
     for group in (
@@ -169,7 +170,7 @@ def same(one: Wording, other: Wording) -> bool:
         and (one.words, one.times, one.verbatim) == (other.words, other.times, other.verbatim)
         and not (one.asks or other.asks)
         and one.has == other.has
-        and (one.whom == other.whom or {one.whom, other.whom} == {frozenset(), frozenset({"i"})})
+        and (one.whom == other.whom or {one.whom, other.whom} == {frozenset(), frozenset({ONESELF})})
     )
 
 

@@ -76,6 +76,22 @@ def test_more_of_the_same_makes_it_anew_in_its_place(filled: Filled) -> None:
     assert summaries(filled) == [f"{CLIMBED}: 4 times, 2026-03-03 to 2026-03-12"]
 
 
+def test_what_parts_into_two_becomes_two(filled: Filled) -> None:
+    for day in (3, 5, 9):
+        happened(filled, day)
+    for day in (4, 6):
+        happened(filled, day, f"{CLIMBED} at the gym")
+    sum_up(filled)
+    assert summaries(filled) == [f"{CLIMBED}: 5 times, 2026-03-03 to 2026-03-09"]
+    happened(filled, 12, f"{CLIMBED} at the gym")
+    sum_up(filled)
+    assert summaries(filled) == [
+        f"{CLIMBED}: 3 times, 2026-03-03 to 2026-03-09",
+        f"{CLIMBED} at the gym: 3 times, 2026-03-04 to 2026-03-12",
+    ]
+    assert sum_up(filled) == []
+
+
 def test_what_was_taken_back_is_not_said_again_even_of_more(filled: Filled) -> None:
     for day in (3, 5, 9):
         happened(filled, day)

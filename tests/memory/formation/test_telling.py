@@ -46,6 +46,11 @@ def test_a_window_without_room_asks_nothing() -> None:
     assert model.prompts == []
 
 
+def test_who_it_was_is_said_by_all() -> None:
+    assert holds("I climbed with Mara", ["Mara and I climbed", "climbed, Mara fell"])
+    assert not holds("I climbed with Mara", ["Mara and I climbed", "she climbed with Mara"])
+
+
 def test_names_are_not_taken_for_one_another_by_how_they_begin() -> None:
     assert not holds("I flew to Austria", ["I flew to Australia"])
     assert holds("I met Mara's boss", ["At Mara's I met the boss"])
