@@ -104,8 +104,10 @@ SHAPES = (
         "consolidate",
         '{"dry_run", "messages": how many were read, "counts": {"added", "updated", "superseded", "strengthened", '
         '"conflict"}, "changes": [{"message": id or null, "action": one of these, "memory": memory, "old": the memory '
-        'it replaces or contradicts, or null}], "core": [labels made anew], "forgotten": [ids of memories that the setting '
-        'forget_unused_days let go], "failed", "waiting", "set_aside"}',
+        'it replaces or contradicts, or null}], "merged": [{"kept": memory, "superseded": [ids of those that said the '
+        'same]}], "summarised": [{"memory": memory, "episodes": [ids that it sums up], "before": id of the one whose '
+        'place it takes, or null}], "dropped": [ids of what no longer sums up anything], "core": [labels made anew], '
+        '"forgotten": [ids of memories that the setting forget_unused_days let go], "failed", "waiting", "set_aside"}',
     ),
     ("reindex", '{"embedder", "dimension", "chunks", "items"}: all chunks, and the items that were given vectors'),
     (

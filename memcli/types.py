@@ -90,6 +90,9 @@ class Source:
     end: int
 
 
+SUMMED_UP = "consolidation"  # `formed_by` of a memory that sums up what happened on several days
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """A statement kept across threads; bi-temporal: true from/to, believed from/to."""

@@ -12,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memcli.config import Config
+from memcli.config import SMALL, Config
 from memcli.engines import ChatModel, Embedder
-from memcli.errors import EmbedderChanged, EmbedderError, StoreLocked, StoreUnwritable
+from memcli.errors import EmbedderChanged, EmbedderError, ModelError, NoModel, StoreLocked, StoreUnwritable
 from memcli.memory.formation.records import Former
 from memcli.memory.resuming import ThreadStates
 from memcli.memory.timeline import LOCAL
@@ -24,6 +24,7 @@ from memcli.store.database import Store
 
 if TYPE_CHECKING:
     from memcli.inference.rungs import Wishes
+    from memcli.memory.caring import Carer
 
 MB = 1_000_000
 
@@ -180,6 +181,29 @@ class Workspace:
         from memcli.memory.formation.former import MessageFormer
 
         return MessageFormer(store or self.store, self.embedder, self.clock)
+
+    def carer(self, store: Store | None = None) -> Carer:
+        """Return what cares for the memories of this store, or of another connection to it."""
+        from memcli.memory.caring import Carer
+
+        return Carer(store or self.store, self.embedder, self.clock, self._ask if self._model_is_large() else None)
+
+    def _model_is_large(self) -> bool:
+        """Tell whether there is a chat model that may be asked to judge, as the head of its file has it."""
+        from memcli.inference import catalog, sizes
+
+        try:
+            found = sizes.sizes_of(catalog.find(self.config.text("model"), self.paths).path)
+        except NoModel:
+            return False
+        return found is not None and found.parameters >= SMALL
+
+    def _ask(self) -> ChatModel | None:
+        try:
+            return self.model if self.model.parameters >= SMALL else None
+        except ModelError as error:
+            self.notice(f"the model is not asked: {error.message}")
+            return None
 
     def _close_model(self) -> None:
         close = getattr(self._model, "close", None)

@@ -17,6 +17,7 @@ from memcli import config
 from memcli.assistant import Assistant
 from memcli.config import SETTINGS
 from memcli.engines import Embedder
+from memcli.memory.caring import Carer
 from memcli.memory.consolidate import Consolidated, finish
 from memcli.memory.formation.former import MessageFormer
 from memcli.memory.formation.work import Work
@@ -159,7 +160,8 @@ def have(store: Store, folder: Path, embedder: Embedder) -> Talk:
         had.noted.append([s.origin for s in prepared.ledger.segments if s.label == "recall"])
         while work.step():
             pass
-    finish(store, former, clock=lambda: utc(now), progress=lambda *_: None, done=Consolidated())
+    carer = Carer(store, None, lambda: now)
+    finish(store, former, carer, clock=lambda: utc(now), progress=lambda *_: None, done=Consolidated())
     had.said = [messages.get(store, id_) for (id_,) in store.rows("SELECT id FROM messages ORDER BY seq")]
     had.kept = memories.some(store, [id_ for (id_,) in store.rows("SELECT id FROM memories ORDER BY rowid")])
     former.close()

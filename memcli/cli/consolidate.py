@@ -28,13 +28,15 @@ def register(app: typer.Typer) -> None:
 
 def consolidate(
     ctx: typer.Context,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be formed, and change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Take also the messages that failed too often.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Form memories from the messages that wait, oldest first.
+    """Form memories from the messages that wait, then care for those that there are.
 
-    It may be interrupted and goes on when it is run again. Several at once share the work.
+    Memories that say the same become one; what happened on several days is summed up, with the days; the core block
+    about you is made anew. Each step can be undone. It may be interrupted and goes on when it is run again. Several at
+    once share the work.
     """
     run = of(ctx)
     store = run.workspace.store
@@ -69,20 +71,25 @@ def _work(run: Run, store: Store, *, retry: bool) -> Consolidated:
     def now() -> str:
         return timeline.utc(run.clock())
 
+    def stop() -> None:
+        former.stop()
+        carer.stop()
+
     if retry:
         queue.retry(store)
     try:
+        carer = run.workspace.carer(store)
         with (
             closing(run.workspace.former(store)) as former,
-            run.terminal.progress("Forming memories") as progress,
-            stopping(former.stop),
+            run.terminal.progress("Consolidating") as progress,
+            stopping(stop),
         ):
             if run.terminal.debug:
                 run.terminal.notice(f"judged by {former.path}")
             chars = int(run.config.values["portrait_chars"])
             days = int(run.config.values["forget_unused_days"])
             consolidation.consolidate(
-                store, former, clock=now, progress=progress, done=done, portrait_chars=chars, unused_days=days
+                store, former, carer, clock=now, progress=progress, done=done, portrait_chars=chars, unused_days=days
             )
     except (Stopped, KeyboardInterrupt):
         raise KeyboardInterrupt(f"interrupted: {_so_far(store, done)}; the same command goes on") from None
@@ -95,7 +102,9 @@ def _work(run: Run, store: Store, *, retry: bool) -> Consolidated:
 def _so_far(store: Store, done: Consolidated) -> str:
     waiting = queue.waiting(store)
     wait = f"{waiting} {'waits' if waiting == 1 else 'wait'}"
-    return f"{formed.summary(done)}; {wait}" if done.formed else wait
+    if not done.anything:
+        return wait
+    return formed.summary(done) + (f"; {wait}" if waiting else "")
 
 
 def _show_plan(run: Run, store: Store, done: Consolidated) -> None:

@@ -6,6 +6,7 @@ the matter with it is said by the one who loads it.
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections.abc import Mapping
@@ -37,6 +38,7 @@ class ModelSizes:
     vocabulary: int
     trained: int  # tokens of context; 0 where the file does not tell
     weights: int
+    parameters: int
 
     @property
     def parts(self) -> int:
@@ -92,8 +94,10 @@ def _from(meta: Mapping[str, Any], tensors: Mapping[str, tuple[int, tuple[int, .
     if len(each) < count:
         raise ValueError(each)
     weights = sum(size for size, _ in tensors.values())
+    parameters = sum(math.prod(shape) for _, shape in tensors.values())
     trained = int(number("context_length", 0))
-    return ModelSizes(tuple(layers), output, tuple(row * n for n in each[:count]), most, shape[-1], trained, weights)
+    kv = tuple(row * n for n in each[:count])
+    return ModelSizes(tuple(layers), output, kv, most, shape[-1], trained, weights, parameters)
 
 
 def _plausible(count: int, most: int) -> int:

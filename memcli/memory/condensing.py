@@ -193,18 +193,26 @@ def verified(text: str, said: Sequence[Message]) -> list[Line]:
 
 
 def _borne_out(text: str, sentences: Sequence[tuple[Message, str]]) -> Line | None:
-    from memcli.memory.formation.likeness import names, negated, numbers
+    from memcli.memory.formation.likeness import negated
 
-    everything = "\n".join(sentence for _, sentence in sentences)
+    if not bears_out("\n".join(sentence for _, sentence in sentences), text, BORNE_OUT):
+        return None
     words = _stems(text)
-    if len(words) < LEAST or len(words & _stems(everything)) < BORNE_OUT * len(words):
-        return None
-    if not all(_stems(name) <= _stems(everything) for name in names(f"and {text}")):
-        return None
-    if not numbers(text) <= numbers(everything):
-        return None
     message, sentence = max(sentences, key=lambda one: len(words & _stems(one[1])))
     return None if negated(text) != negated(sentence) else line(day(message.created_at), text, TOLD)
+
+
+def bears_out(said: str, text: str, share: float) -> bool:
+    """Tell whether what was said has this share of a text's words, and all of its names and numbers."""
+    from memcli.memory.formation.likeness import names, numbers
+
+    words, heard = _stems(text), _stems(said)
+    return (
+        len(words) >= LEAST
+        and len(words & heard) >= share * len(words)
+        and all(_stems(name) <= heard for name in names(f"and {text}"))
+        and numbers(text) <= numbers(said)
+    )
 
 
 def left_out(stated: Iterable[Line], lines: Sequence[Line]) -> list[Line]:

@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from memcli.config import PORTRAIT_CHARS
 from memcli.errors import EmbedderError, ModelError, NoModel
 from memcli.memory import disuse, fading
-from memcli.memory.formation.records import Action, Change, Formed, Former
+from memcli.memory.caring import Carer
+from memcli.memory.formation.merger import Merger
+from memcli.memory.formation.records import Action, Change, Formed, Former, Merged, Summed
+from memcli.memory.formation.summariser import Summariser
 from memcli.memory.formation.work import Work
 from memcli.memory.portrait import LABEL, portrait
 from memcli.store import core, memories, queue, uses
@@ -28,16 +31,25 @@ AUTHOR = "consolidate"  # of core blocks that may be rewritten unasked
 class Consolidated:
     """What a consolidation came to so far.
 
-    `formed` are the messages that were read, `reconciled` what came of texts that the user had asked to keep, `core`
-    the labels of the blocks that were made anew; `unused` is what is to be forgotten by the user's rule, which is up to
-    the caller; `failed` counts messages that could not be formed this time.
+    `formed` are the messages that were read, `reconciled` what came of texts that the user had asked to keep, `merged`
+    the memories that said the same, `summed` what sums up several days, `dropped` what no longer does; `core` the
+    labels of the blocks that were made anew; `unused` is what is to be forgotten by the user's rule, which is up to the
+    caller; `failed` counts messages that could not be formed this time.
     """
 
     formed: list[Formed] = field(default_factory=list)
     reconciled: list[Change] = field(default_factory=list)
+    merged: list[Merged] = field(default_factory=list)
+    summed: list[Summed] = field(default_factory=list)
+    dropped: list[Memory] = field(default_factory=list)
     core: list[str] = field(default_factory=list)
     unused: list[Memory] = field(default_factory=list)
     failed: int = 0
+
+    @property
+    def anything(self) -> bool:
+        """Whether a message was read or anything was written."""
+        return bool(self.formed or self.reconciled or self.merged or self.summed or self.dropped or self.core)
 
     def counts(self) -> dict[Action, int]:
         """Return how often each thing was done, in a fixed order."""
@@ -46,9 +58,24 @@ class Consolidated:
         return {action: counted[action] for action in Action}
 
 
+class _Far:
+    """How far a consolidation has come: steps that were done, of those that are known of."""
+
+    def __init__(self, report: Callable[[int, int], None], done: int = 0) -> None:
+        self._report, self._done, self._total = report, done, done
+
+    def expect(self, steps: int) -> None:
+        self._total += steps
+
+    def step(self) -> None:
+        self._done += 1
+        self._report(self._done, self._total)
+
+
 def consolidate(
     store: Store,
     former: Former,
+    carer: Carer,
     *,
     clock: Callable[[], str],
     progress: Callable[[int, int], None],
@@ -58,13 +85,14 @@ def consolidate(
 ) -> None:
     """Form what waits, oldest first, then finish; `done` always says what is in the store.
 
-    `progress` hears messages read and messages in all, then both with what the user asked to keep. Raises Stopped where
-    the former was asked to stop, ModelError where one message after the other fails.
+    `progress` hears messages read and messages in all, then both with the further steps. Raises Stopped where the
+    former or the carer was asked to stop, ModelError where one message after the other fails.
     """
     _work_off(Work(store, former, clock), progress, done)
     finish(
         store,
         former,
+        carer,
         clock=clock,
         progress=progress,
         done=done,
@@ -96,6 +124,7 @@ def _work_off(work: Work, progress: Callable[[int, int], None], done: Consolidat
 def finish(
     store: Store,
     former: Former,
+    carer: Carer,
     *,
     clock: Callable[[], str],
     progress: Callable[[int, int], None],
@@ -105,25 +134,50 @@ def finish(
 ) -> None:
     """Care for what is kept, once nothing waits any more; each step adds to `done` what it has written.
 
-    What the user asked to keep is compared with the older memories; then the core block about him is made anew, of at
-    most `portrait_chars` characters. Raises Stopped, between two steps, each of which is an operation of its own.
+    What the user asked to keep is compared with the older memories; memories that say the same become one; what
+    happened on several days is summed up; then the core block about the user is made anew from what holds by then, of
+    at most `portrait_chars` characters. Raises Stopped, between two steps, each of which is an operation of its own.
     """
-    _reconcile(store, former, clock(), progress, done)
+    far = _Far(progress, len(done.formed) + done.failed)
+    _reconcile(store, former, clock(), far, done)
+    _merge(carer.merger, far, done)
+    _sum_up(carer.summariser, far, done)
     if keep_portrait(store, now=clock(), limit=portrait_chars):
         done.core.append(LABEL)
     done.unused += disuse.unused(store, clock(), unused_days)
 
 
-def _reconcile(
-    store: Store, former: Former, now: str, progress: Callable[[int, int], None], done: Consolidated
-) -> None:
+def _reconcile(store: Store, former: Former, now: str, far: _Far, done: Consolidated) -> None:
     waiting = {memory.id: memory for memory in memories.unreconciled(store, now=now)}
-    read = len(done.formed) + done.failed
-    total = read + len(waiting)
+    far.expect(len(waiting))
     for memory in list(waiting.values()):
         done.reconciled += former.reconcile(memory, waiting)
         del waiting[memory.id]
-        progress(total - len(waiting), total)
+        far.step()
+
+
+def _merge(merger: Merger, far: _Far, done: Consolidated) -> None:
+    batches = merger.waiting()
+    far.expect(sum(len(batch.memories) for batch in batches))
+    for batch in batches:
+        for id_ in batch.memories:
+            if merged := merger.merge(id_):
+                done.merged.append(merged)
+            far.step()
+        merger.done(batch)
+
+
+def _sum_up(summariser: Summariser, far: _Far, done: Consolidated) -> None:
+    steps = summariser.steps()
+    far.expect(len(steps))
+    for step in steps:
+        made = summariser.take(step)
+        if isinstance(made, Summed):
+            done.summed.append(made)
+        elif made:
+            done.dropped.append(made)
+        far.step()
+    summariser.done()
 
 
 def keep_portrait(store: Store, *, now: str, limit: int) -> bool:

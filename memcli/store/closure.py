@@ -1,7 +1,8 @@
 """What a forgetting takes along: an item's versions, its sources, what was derived from them. Nothing is deleted here.
 
-Invariant: a memory is taken only with a reason (named, a version of a named one, or derived from nothing but messages
-that go); other memories from the same messages are listed in `kept`, so that nothing goes or stays in silence.
+Invariant: a memory is taken only with a reason (named, a version of a named one, derived from nothing but messages
+that go, or the sum of several of which one goes); other memories from the same messages are listed in `kept`, so that
+nothing goes or stays in silence.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from dataclasses import dataclass, replace
 
 from memcli.store import ids
 from memcli.store.database import Store, listed
+from memcli.store.operations import SUMMING
 from memcli.store.repeating import repeating
-from memcli.types import Owner
+from memcli.types import SUMMED_UP, Owner
 
 # A prefix is a JSON list of [label, origin, text].
 _FROZEN_CORE = """
@@ -134,9 +136,11 @@ def _closure(
     messages = named | _sources(store, memories)
     if cascade:
         memories = memories | versions(store, _derived(store, messages))
+        memories |= versions(store, summaries(store, messages, memories))
         kept: set[str] = set()
     else:
         memories = memories | _derived_only(store, named)
+        memories |= versions(store, summaries(store, messages, memories))
         kept = (_derived(store, messages) | versions(store, memories)) - memories
     answers = repeating(store, messages, memories)
     return Closure(
@@ -156,6 +160,22 @@ def portraits(store: Store, memories: Iterable[str]) -> set[str]:
     texts = store.rows("SELECT text FROM memories WHERE id IN (SELECT value FROM json_each(?))", (listed(memories),))
     quotes = {" ".join(text.split()) for (text,) in texts if made}  # as they stand in a block
     return {label for label, text in made if any(quote in text for quote in quotes)}
+
+
+def summaries(store: Store, messages: Iterable[str], memories: Iterable[str]) -> set[str]:
+    """Return the memories that sum up several, and rest on any of these: they would go on telling of what has gone."""
+    sql = """
+        SELECT m.id FROM memories AS m WHERE m.formed_by = ? AND (
+            EXISTS (
+                SELECT 1 FROM memory_sources AS s
+                WHERE s.memory_id = m.id AND s.message_id IN (SELECT value FROM json_each(?))
+            ) OR EXISTS (
+                SELECT 1 FROM operations AS o JOIN json_each(o.detail, '$.of') AS episode
+                WHERE o.action = ? AND instr(o.items, m.id) AND episode.value IN (SELECT value FROM json_each(?))
+            )
+        )
+    """
+    return _ids(store, sql, SUMMED_UP, listed(messages), SUMMING, listed(memories))
 
 
 def versions(store: Store, memories: Iterable[str]) -> set[str]:

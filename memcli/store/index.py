@@ -141,6 +141,15 @@ def remove(store: Store, owner: Owner, owner_ids: Iterable[str]) -> None:
     )
 
 
+def vector(store: Store, owner: Owner, owner_id: str) -> bytes | None:
+    """Return the vector of an item's first chunk; None where it waits for one."""
+    row = store.one(
+        "SELECT id FROM chunks WHERE owner = ? AND owner_id = ? AND position = 0 AND has_vector", (owner, owner_id)
+    )
+    held = row and store.one("SELECT embedding FROM chunks_vec WHERE chunk_id = ?", (row[0],))
+    return bytes(held[0]) if held else None
+
+
 def size(store: Store) -> int:
     """Return about how many chunks there are, and no fewer, without counting them."""
     return int(store.value("SELECT coalesce(max(id), 0) FROM chunks"))

@@ -115,6 +115,34 @@ class Journal:
         if self._store.rows(sql, (int(pinned), id)):
             self._changed("pin" if pinned else "unpin", id, was={"pinned": int(not pinned)})
 
+    def absorb(self, kept: str, olds: Sequence[Memory]) -> None:
+        """Give a memory what others that say the same had: their sources and counts, the pin, the highest importance.
+
+        Raises NothingFound where it is gone.
+        """
+        with self._store.atomic():
+            before = memories.get(self._store, kept)
+            new = [s for s in dict.fromkeys(s for old in olds for s in old.sources) if s not in before.sources]
+            memories.add_sources(self._store, kept, new)
+            times = [memory.confirmed_at or memory.created_at for memory in (before, *olds)]
+            now = {
+                "times_said": before.times_said + sum(old.times_said for old in olds),
+                "confirmed_at": max(times),
+                "importance": max(memory.importance for memory in (before, *olds)),
+                "pinned": int(any(memory.pinned for memory in (before, *olds))),
+            }
+            columns = ", ".join(f"{column} = ?" for column in now)
+            self._store.run(f"UPDATE memories SET {columns} WHERE id = ?", (*now.values(), kept))
+        was = {column: getattr(before, column) for column in now} | {"pinned": int(before.pinned)}
+        self._changed("absorb", kept, was=was, sources=[[s.message_id, s.start, s.end] for s in new])
+
+    def retire(self, id: str) -> None:  # noqa: A002
+        """Retire a memory that nothing takes the place of. Raises NothingFound where there is no such current one."""
+        sql = "UPDATE memories SET retired_at = ? WHERE id = ? AND retired_at IS NULL RETURNING id"
+        if not self._store.rows(sql, (self._now, id)):
+            raise NothingFound(f"there is no current memory {id!r}", "they are listed by: memcli list")
+        self._changed("retire", id, was={"retired_at": None})
+
     def conflict(self, a: str, b: str) -> None:
         """Note that two memories contradict each other. Raises NothingFound where one of them is gone."""
         low, high = sorted((a, b))

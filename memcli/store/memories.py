@@ -153,6 +153,17 @@ def before(store: Store, memory_ids: Iterable[str]) -> dict[str, list[Memory]]:
     return {last: some(store, ids_) for last, ids_ in found.items()}
 
 
+def standing(store: Store, memory_ids: Iterable[str]) -> set[str]:
+    """Return the current memories that these are, or that have taken their places."""
+    sql = """
+        WITH RECURSIVE version (id) AS (
+            SELECT value FROM json_each(?)
+            UNION SELECT m.superseded_by FROM version JOIN memories AS m USING (id) WHERE m.superseded_by IS NOT NULL
+        ) SELECT id FROM version JOIN memories AS m USING (id) WHERE m.retired_at IS NULL
+    """
+    return {id_ for (id_,) in store.rows(sql, (listed(memory_ids),))}
+
+
 def find_exact(store: Store, text: str, *, now: str | None = None) -> Memory | None:
     """Return the oldest memory that is not retired (nor expired at `now`) and has exactly this text."""
     row = store.one(
@@ -202,6 +213,12 @@ def unreconciled(store: Store, *, now: str) -> list[Memory]:
         (now,),
     )
     return _memories(store, rows)
+
+
+def formed_by(store: Store, path: str) -> list[Memory]:
+    """Return the memories, not retired, that this path of formation made, oldest first."""
+    sql = f"SELECT {_COLUMNS} FROM memories WHERE formed_by = ? AND retired_at IS NULL ORDER BY created_at, rowid"
+    return _memories(store, store.rows(sql, (path,)))
 
 
 def waits(store: Store, id: str) -> bool:  # noqa: A002

@@ -12,6 +12,8 @@ from typing import Any
 
 from memcli.store.database import Row, Store, listed
 
+SUMMING = "summarise"  # the action that makes a memory which sums up those named in its detail as "of"
+
 _COLUMNS = "id, at, action, actor, items, detail, undone_at"
 
 
@@ -52,6 +54,15 @@ def undoable(store: Store, n: int) -> list[Operation]:
         ORDER BY id DESC LIMIT ?
     """
     return [_operation(row) for row in store.rows(sql, (n,))]
+
+
+def of(store: Store, *actions: str, undone: bool) -> list[Operation]:
+    """Return the operations of these actions that were undone, or those that were not, in order."""
+    sql = f"""
+        SELECT {_COLUMNS} FROM operations WHERE action IN (SELECT value FROM json_each(?))
+        AND (undone_at IS NOT NULL) = ? ORDER BY id
+    """
+    return [_operation(row) for row in store.rows(sql, (listed(actions), undone))]
 
 
 def about(store: Store, item: str) -> list[Operation]:

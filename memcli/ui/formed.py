@@ -102,7 +102,16 @@ def summary(done: Consolidated, *, planned: bool = False) -> str:
     labels = ", ".join(one_line(label) for label in done.core)
     core = f"core memory {labels} {'would be ' if planned else ''}refreshed" if labels else ""
     first = f"{messages} {verb}" + (f": {counts}" if counts else ": nothing new" if read else "")
-    return "; ".join(part for part in (first, core, _gone(len(done.unused), planned=planned)) if part)
+    parts = (first, _cared(done, planned=planned), core, _gone(len(done.unused), planned=planned))
+    return "; ".join(part for part in parts if part)
+
+
+def _cared(done: Consolidated, *, planned: bool) -> str:
+    """Return how many memories went into others, and how many now sum up several days, or no longer do."""
+    merged = sum(len(one.olds) for one in done.merged)
+    counts = {"merged": merged, "summarised": len(done.summed), "no longer summarised": len(done.dropped)}
+    would = "would be " if planned else ""
+    return ", ".join(f"{count} {would}{what}" for what, count in counts.items() if count)
 
 
 def _gone(count: int, *, planned: bool) -> str:
@@ -112,7 +121,7 @@ def _gone(count: int, *, planned: bool) -> str:
 
 
 def rows(done: Consolidated, said: Mapping[str, str], short: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Return for each thing that was done the message's id, what was done, and to which text.
+    """Return for each thing that was done the message's id, where there is one, what was done, and to which text.
 
     Of a message of which nothing was kept, the text is its own, from `said`.
     """
@@ -123,6 +132,12 @@ def rows(done: Consolidated, said: Mapping[str, str], short: Mapping[str, str]) 
         if not formed.changes:
             made.append((id_, "nothing", said.get(formed.message_id, "")))
     made += [("", _DONE[change.action], _replacing(change)) for change in done.reconciled]
+    made += [("", "merged", f"{old.text} (into: {one.kept.text})") for one in done.merged for old in one.olds]
+    for one in done.summed:
+        before = f"; before: {one.before.text}" if one.before else ""
+        made.append(("", "summarised", f"{one.memory.text} (from {len(one.episodes)} memories{before})"))
+    made += [("", "no longer summarised", old.text) for old in done.dropped]
+    made += [("", "refreshed", f"core memory {label}") for label in done.core]
     return made + [("", "forgotten for good", memory.text) for memory in done.unused]
 
 

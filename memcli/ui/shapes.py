@@ -204,6 +204,16 @@ def consolidated(record: Consolidated, *, dry_run: bool, waiting: int, set_aside
         "messages": len(record.formed),
         "counts": {str(action): count for action, count in record.counts().items()},
         "changes": made + [_change(c, None) for c in record.reconciled],
+        "merged": [{"kept": memory(one.kept), "superseded": [old.id for old in one.olds]} for one in record.merged],
+        "summarised": [
+            {
+                "memory": memory(one.memory),
+                "episodes": [episode.id for episode in one.episodes],
+                "before": one.before.id if one.before else None,
+            }
+            for one in record.summed
+        ],
+        "dropped": [old.id for old in record.dropped],
         "core": list(record.core),
         "forgotten": [old.id for old in record.unused],
         "failed": record.failed,

@@ -22,6 +22,8 @@ _STEPS = {
     "add": "retire",
     "supersede": "reopen",
     "strengthen": "weaken",
+    "absorb": "weaken",
+    "retire": "reopen",
     "conflict": "unmark",
     "reconciled": "recheck",
     "pin": "unpin",

@@ -24,7 +24,7 @@ from tests.inference import gguf_files
 GB = 10**9
 WINDOW = 4096
 # The proportions of an 8B model in 4 bits: 32 layers of 136 MB, 4 KB a token and layer in the cache.
-MODEL = ModelSizes((136_000_000,) * 32, 431_000_000, (4096,) * 32, 32, 128_256, 131_072, 4_800_000_000)
+MODEL = ModelSizes((136_000_000,) * 32, 431_000_000, (4096,) * 32, 32, 128_256, 131_072, 4_800_000_000, 8_030_000_000)
 WHOLE = 32 * (136_000_000 + 4096 * WINDOW) + 431_000_000  # 5.3 GB with the cache
 
 
@@ -180,9 +180,12 @@ def test_the_whole_model_is_tried_exactly_where_it_fits() -> None:
 # --- what the file tells ----------------------------------------------------------------------------------------------
 
 
+PARAMETERS = 2 * 4096 * 32_000 + 3 * 2 * 4096 * 4096  # of three layers
+
+
 def test_a_models_sizes_are_read_from_the_head_of_its_file(tmp_path: Path) -> None:
     found = sizes_of(gguf_files.llama(tmp_path / "m.gguf", layers=3, layer_bytes=640, output_bytes=320))
-    assert found == ModelSizes((640,) * 3, 320, (4096,) * 3, 32, 32_000, 131_072, 3 * 640 + 2 * 320)
+    assert found == ModelSizes((640,) * 3, 320, (4096,) * 3, 32, 32_000, 131_072, 3 * 640 + 2 * 320, PARAMETERS)
 
 
 def test_a_tensor_with_two_tasks_counts_for_the_output_too(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from memcli.errors import ModelError, NoModel
 from memcli.memory import consolidate, remember
+from memcli.memory.caring import Carer
 from memcli.memory.consolidate import Consolidated
 from memcli.memory.formation.records import Action, Change, Formed, Stopped
 from memcli.memory.formation.work import read_back
@@ -16,7 +18,7 @@ from memcli.store import core, memories, purge, queue, undoing
 from memcli.store.database import Store
 from memcli.types import Message
 from tests.fakes import ScriptedFormer
-from tests.store.making import NOW, Filled, at
+from tests.store.making import EMBEDDER, NOW, Filled, at
 
 
 @pytest.fixture
@@ -37,6 +39,7 @@ def run(store: Store, former: ScriptedFormer, heard: list[tuple[int, int]] | Non
     consolidate.consolidate(
         store,
         former,
+        Carer(store, EMBEDDER, lambda: datetime.fromisoformat(NOW)),
         clock=lambda: NOW,
         progress=lambda *far: heard.append(far) if heard is not None else None,
         done=done,
@@ -185,4 +188,4 @@ def test_progress_counts_what_the_user_asked_to_keep(filled: Filled) -> None:
     remember.remember(filled.store, ["two", "three"], embedder=None, now=NOW)
     heard: list[tuple[int, int]] = []
     run(filled.store, ScriptedFormer(filled.store), heard)
-    assert heard == [(0, 1), (1, 1), (2, 3), (3, 3)]
+    assert heard == [(0, 1), (1, 1), (2, 3), (3, 3), (4, 5), (5, 5)]  # and once more, with each other

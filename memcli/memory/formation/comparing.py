@@ -15,7 +15,7 @@ from memcli.memory.formation.vectors import Vectors, similarity
 from memcli.memory.ranking import WEIGHTS
 from memcli.store import memories
 from memcli.store.database import Store
-from memcli.types import Filters, Kind, Memory
+from memcli.types import SUMMED_UP, Filters, Kind, Memory
 
 UNFADED = replace(WEIGHTS, faded=0.0)  # what has faded is said again or replaced like anything else
 NEAR = 12  # memories that a statement is compared with, from each way of finding them
@@ -39,9 +39,13 @@ class Comparer:
         return [hit.item.id for hit in sorted(hits, key=lambda hit: -hit.item.cosine)[:NEAR]]
 
     def near(self, text: str, *, said_at: str, around: Iterable[str] = ()) -> list[Memory]:
-        """Return the current memories that resemble a text, and those of `around` it, by id."""
+        """Return the current memories that resemble a text, and those of `around` it, by id.
+
+        What sums up others is none: another day of the same is a memory of its own.
+        """
         found = dict.fromkeys([*self.resembling(text, said_at=said_at), *around])
-        return [memory for memory in memories.some(self._store, found) if memory.retired_at is None]
+        held = memories.some(self._store, found)
+        return [memory for memory in held if memory.retired_at is None and memory.formed_by != SUMMED_UP]
 
     def relations(self, text: str, kind: Kind, own: str, near: Sequence[Memory]) -> list[Relation]:
         """Return how a statement, said among the words `own`, stands to each of some memories and their versions."""
@@ -51,19 +55,27 @@ class Comparer:
         past = memories.before(self._store, [memory.id for memory in near])
         versions = [(memory, version) for memory in near for version in (memory, *past.get(memory.id, ()))]
         near_to = self._similarities((text, own), [version.text for _, version in versions])
-        weigh = model("relation" if self._vectors and knows(self._vectors.embedder.identity) else "relation_by_sight")
-        said = spoken(text, own)
         found: dict[str, Relation] = {}
-        for (memory, version), (cosine, of_message) in zip(versions, near_to, strict=True):
-            old = Statement(version.text, version.kind)
-            shares = weigh(likeness(old, new, cosine=cosine, message_cosine=of_message), said)
+        for (memory, version), nearness in zip(versions, near_to, strict=True):
+            shares = weighed(Statement(version.text, version.kind), new, nearness)
             same = shares["same"] if version is memory else 0.0  # what was so before is not said again
             known = found.get(memory.id, Relation(memory, same, 0.0))
             found[memory.id] = replace(known, replaced=max(known.replaced, shares["replace"]))
         return list(found.values())
 
-    def _similarities(self, new: tuple[str, str], olds: Sequence[str]) -> list[tuple[float, float]]:
+    def _similarities(self, new: tuple[str, str], olds: Sequence[str]) -> Sequence[tuple[float, float] | None]:
         if self._vectors is None or not knows(self._vectors.embedder.identity):
-            return [(0.0, 0.0)] * len(olds)
+            return [None] * len(olds)
         text, own, *held = self._vectors.of([*new, *olds])
         return [(similarity(one, text), similarity(one, own)) for one in held]
+
+
+def weighed(old: Statement, new: Statement, nearness: tuple[float, float] | None) -> dict[str, float]:
+    """Return how likely a new statement says the same as an old one, replaces it, or is about something else.
+
+    `nearness` has the cosines of the old text with the new one and with its message, by the default embedder; None goes
+    by sight alone.
+    """
+    cosine, of_message = nearness or (0.0, 0.0)
+    weigh = model("relation" if nearness else "relation_by_sight")
+    return weigh(likeness(old, new, cosine=cosine, message_cosine=of_message), spoken(new.text, new.message))

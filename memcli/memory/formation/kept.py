@@ -14,15 +14,13 @@ from memcli.errors import NothingFound
 from memcli.memory.formation.comparing import Comparer
 from memcli.memory.formation.extract import Candidate
 from memcli.memory.formation.likeness import persons
-from memcli.memory.formation.reconcile import Decision, Step, reconcile
+from memcli.memory.formation.reconcile import LONGEST, Decision, Step, reconcile
 from memcli.memory.formation.records import Action, Change
 from memcli.memory.timeline import day
 from memcli.store import memories
 from memcli.store.database import Store
 from memcli.store.journal import Journal
 from memcli.types import Memory
-
-LONGEST = 400  # characters, as of a note: a longer text is a document, which replaces nothing and is not replaced
 
 
 def decide(memory: Memory, comparer: Comparer, *, waiting: Collection[str]) -> Decision:

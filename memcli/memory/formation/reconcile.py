@@ -25,6 +25,9 @@ REPLACED = 0.35
 REPLACED_TOO = 0.65  # for more than the one that fits best
 UNDECIDED = 0.25
 
+LONGEST = 400  # characters, as of a note: a longer text is a document, which replaces nothing and is not replaced
+_DAY = len("2026-03-01")
+
 
 class Step(StrEnum):
     """What is to be done with a candidate."""
@@ -63,13 +66,18 @@ class Decision:
 
 def reconcile(candidate: Candidate, relations: Sequence[Relation], message: str = "") -> Decision:
     """Decide what `candidate`, said in `message`, does to the memories that it was compared with."""
-    same = [one for one in relations if one.same >= SAME or one.memory.text.casefold() == candidate.text.casefold()]
+    same = [
+        one
+        for one in relations
+        if (one.same >= SAME or one.memory.text.casefold() == candidate.text.casefold())
+        and not _another_day(one.memory, candidate)
+    ]
     if same:
         best = max(same, key=lambda one: one.same)
         return Decision(Step.IGNORE, candidate, (best.memory,))
     message = message or candidate.text
     mistaken = [one for one in relations if corrects(message) and respelt(one.memory.text, candidate.text)]
-    replaced = mistaken or _replaced(candidate, relations)
+    replaced = mistaken or _replaced(candidate, relations, message)
     if replaced:
         return _replacing(candidate, tuple(one.memory for one in replaced), message)
     undecided = [one.memory for one in relations if one.replaced >= UNDECIDED and _clashes(one.memory, candidate)]
@@ -92,9 +100,14 @@ def together(decisions: Sequence[Decision]) -> list[Decision]:
     return list(found.values())
 
 
-def _replaced(candidate: Candidate, relations: Sequence[Relation]) -> list[Relation]:
+def _replaced(candidate: Candidate, relations: Sequence[Relation], message: str) -> list[Relation]:
     """Return what the candidate takes the place of, the surest first; more than one thing only where that is sure."""
-    fitting = [one for one in relations if not apart(one.memory.text, candidate.text)]
+    fitting = [
+        one
+        for one in relations
+        if not apart(one.memory.text, candidate.text)
+        and (corrects(message) or not (_happened(one.memory) and _another_day(one.memory, candidate)))
+    ]
     likely = sorted((one for one in fitting if one.replaced >= REPLACED), key=lambda one: -one.replaced)
     return [one for place, one in enumerate(likely) if place == 0 or one.replaced >= REPLACED_TOO]
 
@@ -115,6 +128,18 @@ def _refines(old: Memory, candidate: Candidate) -> bool:
     """Tell whether the candidate says all that the memory says, and that it is so still."""
     longer = set(content(old.text)) <= set(content(candidate.text)) and candidate.kind == old.kind
     return longer and not changes(candidate.text) and not contradicts(old.text, candidate.text)
+
+
+def _another_day(old: Memory, candidate: Candidate) -> bool:
+    """Tell whether both happened, on two days: a migraine today is another one than that of last week."""
+    days = (old.valid_from or "", candidate.valid_from or "")
+    dated = all(len(day) >= _DAY for day in days) and days[0][:_DAY] != days[1][:_DAY]
+    return dated and old.kind is candidate.kind is Kind.EPISODIC
+
+
+def _happened(memory: Memory) -> bool:
+    """Tell whether it was over when it was told: no later event changes that, as it may what is yet to come."""
+    return (memory.valid_from or memory.created_at)[:_DAY] <= memory.created_at[:_DAY]
 
 
 def _clashes(old: Memory, candidate: Candidate) -> bool:

@@ -37,6 +37,23 @@ class Formed:
     changes: tuple[Change, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Memories that said the same: the one that is kept, and those that it took the place of."""
+
+    kept: Memory
+    olds: tuple[Memory, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """A memory that sums up what happened on several days, and the one about fewer days that it took the place of."""
+
+    memory: Memory
+    episodes: tuple[Memory, ...]
+    before: Memory | None = None
+
+
 class Stopped(Exception):
     """Forming was asked to stop, and did, with nothing written."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from memcli.memory import remember
+from memcli.memory.caring import Carer
 from memcli.memory.consolidate import Consolidated, finish
 from memcli.memory.editing import edit
 from memcli.memory.formation import kept
@@ -45,6 +46,7 @@ def run(filled: Filled, former: MessageFormer | None = None) -> Consolidated:
     finish(
         filled.store,
         former or former_of(filled),
+        Carer(filled.store, None, lambda: datetime.fromisoformat(at(6))),
         clock=lambda: at(6),
         progress=lambda *_: None,
         done=done,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from memcli.memory.formation.extract import Candidate
@@ -85,6 +87,30 @@ def test_a_step_is_taken_because(
 
 def test_what_happened_twice_is_no_conflict() -> None:
     assert decided("I paid 5 pounds", ("I paid 6 pounds", 0, 0.3), kind=Kind.EPISODIC) == (Step.ADD, [])
+
+
+TODAY = replace(new("I had a migraine today", Kind.EPISODIC), valid_from="2026-01-09")
+
+
+def dated(day: str | None, said: str = "2026-01-03") -> Memory:
+    return replace(held("I had a migraine today", Kind.EPISODIC), valid_from=day, created_at=f"{said}T09:00:00Z")
+
+
+@pytest.mark.parametrize(("same", "replaced"), [(1.0, 0.0), (0.0, 0.9)])
+def test_what_happened_on_another_day_is_neither_said_again_nor_replaced(same: float, replaced: float) -> None:
+    assert reconcile(TODAY, [Relation(dated("2026-01-03"), same, replaced)]).step is Step.ADD
+
+
+def test_what_happened_on_the_same_day_or_on_none_that_is_known_is_said_again() -> None:
+    for day in ("2026-01-09", "2026-01", None):
+        assert reconcile(TODAY, [Relation(dated(day), 1.0, 0.0)]).step is Step.IGNORE
+
+
+def test_a_plan_may_be_moved_to_another_day_and_a_day_corrected() -> None:
+    plan = replace(dated("2026-01-08"), text="dentist on the 8th")
+    assert reconcile(TODAY, [Relation(plan, 0.0, 0.9)]).step is Step.SUPERSEDE
+    past = Relation(dated("2026-01-03"), 0.0, 0.9)
+    assert reconcile(TODAY, [past], "sorry, wrong day: I had a migraine today").step is Step.UPDATE
 
 
 def test_an_event_does_not_refine_a_fact() -> None:
