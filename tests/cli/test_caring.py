@@ -102,7 +102,7 @@ def test_each_step_is_taken_back_by_undo_and_told_by_history(kept: Program) -> N
         ("merge", "consolidate"),
     ]
     steps = [{step["do"] for step in one["steps"]} for one in undone]
-    assert steps[1:] == [{"remove"}, {"reopen", "weaken"}, {"reopen", "weaken"}]
+    assert steps[1:] == [{"retire"}, {"reopen", "weaken"}, {"reopen", "weaken"}]
     assert len([text for text in texts(kept) if "cat" in text]) == 2
     again = kept("consolidate", "--json").json
     assert (again["merged"], again["summarised"]) == ([], [])

@@ -134,5 +134,5 @@ def test_what_came_to_the_store_lately_has_its_time_however_old_it_says_it_is(fi
 def test_what_has_been_forgotten_meanwhile_is_no_obstacle(filled: Filled) -> None:
     shed = filled.keep("The shed is green", now=OLD)
     chosen = disuse.unused(filled.store, NEW, 30)
-    memories.delete(filled.store, shed.id)
+    purge.forget(filled.store, purge.closure_of(filled.store, [shed.id]), NEW)
     assert disuse.closure(filled.store, chosen).empty
