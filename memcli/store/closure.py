@@ -136,11 +136,11 @@ def _closure(
     messages = named | _sources(store, memories)
     if cascade:
         memories = memories | versions(store, _derived(store, messages))
-        memories |= versions(store, summaries(store, messages, memories))
+        memories |= versions(store, condensing(store, messages, memories))
         kept: set[str] = set()
     else:
         memories = memories | _derived_only(store, named)
-        memories |= versions(store, summaries(store, messages, memories))
+        memories |= versions(store, condensing(store, messages, memories))
         kept = (_derived(store, messages) | versions(store, memories)) - memories
     answers = repeating(store, messages, memories)
     return Closure(
@@ -162,7 +162,7 @@ def portraits(store: Store, memories: Iterable[str]) -> set[str]:
     return {label for label, text in made if any(quote in text for quote in quotes)}
 
 
-def summaries(store: Store, messages: Iterable[str], memories: Iterable[str]) -> set[str]:
+def condensing(store: Store, messages: Iterable[str], memories: Iterable[str]) -> set[str]:
     """Return the memories that sum up several, and rest on any of these: they would go on telling of what has gone."""
     sql = """
         SELECT m.id FROM memories AS m WHERE m.formed_by = ? AND (

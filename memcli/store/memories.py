@@ -47,24 +47,13 @@ def add(
     `reconciled` is False for what is still to be compared with the other memories.
     """
     made = id or ids.new_id()
+    said = (made, kind, text, trust, now, valid_from, valid_to, expires_at)
     with store.atomic():
-        row = {
-            "id": made,
-            "kind": kind,
-            "text": text,
-            "trust": trust,
-            "created_at": now,
-            "valid_from": valid_from,
-            "valid_to": valid_to,
-            "expires_at": expires_at,
-            "formed_by": formed_by,
-            "times_said": times_said,
-            "reconciled": int(reconciled),
-            "importance": importance,
-            "pinned": int(pinned),
-        }
-        columns, values = ", ".join(row), ", ".join(f":{column}" for column in row)
-        store.run(f"INSERT INTO memories ({columns}) VALUES ({values})", row)
+        store.run(
+            "INSERT INTO memories (id, kind, text, trust, created_at, valid_from, valid_to, expires_at, formed_by,"
+            " times_said, reconciled, importance, pinned) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*said, formed_by, times_said, int(reconciled), importance, int(pinned)),
+        )
         store.run_many("INSERT INTO memory_tags VALUES (?, ?)", [(made, tag) for tag in sorted(set(tags))])
         add_sources(store, made, sources)
         return get(store, made)

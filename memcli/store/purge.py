@@ -19,7 +19,9 @@ from memcli.store.closure import (
     closure_matching,
     closure_of,
     closure_of_thread,
+    condensing,
     portraits,
+    versions,
 )
 from memcli.store.database import Store, listed
 from memcli.store.derived import generation
@@ -143,8 +145,9 @@ def _with_newcomers(store: Store, closure: Closure) -> Closure:
     messages = {*closure.messages, *(id_ for (id_,) in arrived)}
     sql = "SELECT DISTINCT memory_id FROM memory_sources WHERE message_id IN (SELECT value FROM json_each(?))"
     formed = {id_ for (id_,) in store.rows(sql, (listed(messages),))}
-    new = formed - set(closure.memories) - set(closure.kept)
-    memories = (*closure.memories, *sorted(new))
+    known = {*closure.memories, *closure.kept}
+    formed |= versions(store, condensing(store, messages, {*closure.memories, *formed} - set(closure.kept)))
+    memories = (*closure.memories, *sorted(formed - known))
     messages |= repeating(store, messages, memories)
     quoting = tuple(sorted({*closure.portraits, *portraits(store, memories)}))
     return replace(closure, messages=tuple(sorted(messages)), memories=memories, portraits=quoting)
