@@ -13,7 +13,7 @@ from memcli.engines import Embedder
 from memcli.memory import indexing, outlines, summary
 from memcli.memory.condensing import Condensed
 from memcli.memory.context import freeze
-from memcli.store import messages, purge, queue, summaries, threads, turns
+from memcli.store import core, derived, messages, operations, purge, queue, summaries, threads, turns
 from memcli.store.database import Store
 from memcli.turn import Done, Prepared
 from memcli.types import Answer, Message, Owner, Role, Thread, Trust
@@ -61,11 +61,23 @@ class Recorder:
         return added
 
     def _quotes_what_is_forgotten(self, prepared: Prepared, question: Message) -> bool:
-        """Tell whether a note that the answer was drawn with has been forgotten since."""
+        """Tell whether something that the answer was drawn with has been forgotten since: a note, or what stood in the
+        window.
+        """
         if purge.generation(self.store) == prepared.generation:
             return False
         kept = messages.recalled(self.store, [question.id]).get(question.id, [])
-        return len(kept) < len(prepared.plan.notes)
+        segments = prepared.plan.prompt.segments
+        gone = operations.items(self.store, derived.FORGETTING, since=prepared.generation)
+        told = {s.origin.removeprefix("core:") for s in segments if s.origin.startswith("core:")}
+        known = {block.label for block in (*core.blocks(self.store), *core.earlier(self.store, told))}
+        summed = {s.origin for s in segments if s.label == summary.LABEL}
+        return (
+            len(kept) < len(prepared.plan.notes)
+            or not gone.isdisjoint(s.origin for s in segments)
+            or not told <= known
+            or not all(summaries.text(self.store, id_) for id_ in summed)
+        )
 
     def _own_thread(self, thread: Thread | None, name: str | None) -> Thread:
         """Return the thread to write to; one that was forgotten by another process meanwhile begins anew.
