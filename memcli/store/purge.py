@@ -174,6 +174,7 @@ def _texts(store: Store, closure: Closure) -> list[str]:
     sources = {
         "SELECT content FROM messages WHERE id IN": closure.messages,
         "SELECT name FROM messages WHERE name IS NOT NULL AND id IN": closure.messages,
+        "SELECT external_id FROM messages WHERE external_id IS NOT NULL AND id IN": closure.messages,
         "SELECT excerpt FROM messages WHERE excerpt IS NOT NULL AND id IN": closure.messages,
         "SELECT text FROM memories WHERE id IN": closure.memories,
         "SELECT tag FROM memory_tags WHERE memory_id IN": closure.memories,

@@ -101,6 +101,14 @@ def test_any_eight_bytes_of_a_text_in_a_file_beside_the_store_are_found(
     assert receipt.proof.files == (left,)
 
 
+def test_what_a_message_was_called_where_it_was_imported_from_is_looked_for(filled: Filled, path: Path) -> None:
+    said = filled.say("hello", external_id="mail of Zanzibar")
+    left = path.with_name(path.name + "-journal")
+    left.write_bytes(b"\0\1of Zanzibar\xff")
+    receipt = purge.forget(filled.store, purge.closure_of(filled.store, [said.id]), NOW)
+    assert receipt.proof.files == (left,)
+
+
 def test_a_text_beside_a_number_of_the_file_is_no_trace(filled: Filled) -> None:
     # The index of names has rows of a name and a number; the 34th is a quotation mark.
     said = [filled.say(f"message {n}", name="Caroline") for n in range(40)]
