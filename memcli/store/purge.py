@@ -40,6 +40,11 @@ __all__ = [
 
 _MADE = "author = 'consolidate'"  # of a core block: nobody wrote it by hand
 
+_LABELS = """
+    SELECT tag FROM memory_tags UNION SELECT name FROM messages WHERE name IS NOT NULL
+    UNION SELECT name FROM threads WHERE name IS NOT NULL
+"""
+
 _COUNTS = {
     table: f"SELECT count(*) FROM {table}"
     for table in (
@@ -139,7 +144,8 @@ def _removed(
         rows = {table: before[table] - left for table, left in _count(store).items() if before[table] != left}
         items = (*closure.messages, *closure.memories, *closure.threads)
         operations.record(store, action=derived.FORGETTING, actor=actor, items=items, now=now, detail={"rows": rows})
-        cleaning.mark(store, [*gone.texts, *typed])
+        labels = {label for (label,) in store.rows(_LABELS)}  # a line that has one of these says nothing of what went
+        cleaning.mark(store, [*(text for text in gone.texts if text not in labels), *typed])
     return gone, rows, gone.large or unfinished
 
 

@@ -49,6 +49,15 @@ def test_a_short_text_takes_only_a_line_that_says_nothing_else(filled: Filled, p
     assert typed.entries(paths.history.read_text()) == ["steam"]
 
 
+def test_a_tag_or_a_name_that_others_have_takes_no_line(filled: Filled, paths: Paths) -> None:
+    filled.say("Caroline likes jazz", name="Caroline")
+    filled.keep("Ferry to Oslo", tags=("travel",))
+    flight = filled.keep("Flight to Lima", of=[filled.say("I fly to Lima", name="Caroline")], tags=("travel",))
+    append_private(paths.history, typed.written(["/search Caroline", "/list travel", "/search Lima flight to Lima"]))
+    purge.forget(filled.store, purge.closure_of(filled.store, [flight.id]), NOW)
+    assert typed.entries(paths.history.read_text()) == ["/search Caroline", "/list travel"]
+
+
 def test_the_times_of_typed_lines_are_no_trace(filled: Filled, paths: Paths) -> None:
     append_private(paths.history, "\n# 2026-11-21 09:00:00.1\n+hello\n")
     assert forget(filled, "seen on 2026-11-21 09:00:00.1 in Rome").traces == 0
