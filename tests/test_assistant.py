@@ -91,6 +91,17 @@ def test_an_answer_drawn_with_what_stood_in_the_window_and_was_forgotten_meanwhi
     assert b"Turing" not in b"".join(f.read_bytes() for f in store.path.parent.glob("m.db*"))
 
 
+def test_an_answer_that_says_nothing_of_what_was_forgotten_meanwhile_is_kept(
+    assistant: Assistant, store: Store, model: ScriptedModel
+) -> None:
+    answer(assistant, "My dog is called Turing.")
+    model.answers = ["Four."]
+    prepared = assistant.prepare("What is two and two?")
+    purge.forget(store, closure.closure_of(store, [said(assistant)[0].id]), NOW)
+    list(assistant.run(prepared, Sampling()))
+    assert said(assistant)[-1].content == "Four."
+
+
 def test_an_answer_drawn_with_a_core_block_that_was_forgotten_meanwhile_is_not_kept(
     assistant: Assistant, store: Store, model: ScriptedModel
 ) -> None:
