@@ -6,17 +6,21 @@ answered.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from memcli.engines import Embedder
 from memcli.memory import indexing, outlines, summary
 from memcli.memory.condensing import Condensed
 from memcli.memory.context import freeze
-from memcli.store import messages, purge, queue, summaries, threads, turns
+from memcli.store import core, derived, messages, operations, purge, queue, summaries, threads, turns
 from memcli.store.database import Store
 from memcli.turn import Done, Prepared
 from memcli.types import Answer, Message, Owner, Role, Thread, Trust
+
+_WORD = re.compile(r"\w+")
+_STEM = 5  # letters of a word that its forms share
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Recorder:
             messages.set_recalled(self.store, question.id, prepared.plan.notes)
             if prepared.trust is Trust.USER and self.use_memory:
                 queue.enqueue(self.store, question.id, self.now)
-            if self._quotes_what_is_forgotten(prepared, question):
+            if self._quotes_what_is_forgotten(prepared, question, answer):
                 answer, ready[-1] = replace(answer, text="", ids=()), indexing.Indexed((), None)
             reply = self._add(
                 thread, Role.ASSISTANT, Trust.ASSISTANT, answer.text.strip(), ready[-1], answer, prepared.model
@@ -60,12 +64,29 @@ class Recorder:
             added.append(self._add(thread, Role.USER, Trust.DOCUMENT, attachment.kept, indexed, excerpt=cut).id)
         return added
 
-    def _quotes_what_is_forgotten(self, prepared: Prepared, question: Message) -> bool:
-        """Tell whether a note that the answer was drawn with has been forgotten since."""
+    def _quotes_what_is_forgotten(self, prepared: Prepared, question: Message, answer: Answer) -> bool:
+        """Tell whether a note that the answer was drawn with has been forgotten since, or whether it has a word that in
+        the window only stood in what has been.
+        """
         if purge.generation(self.store) == prepared.generation:
             return False
         kept = messages.recalled(self.store, [question.id]).get(question.id, [])
-        return len(kept) < len(prepared.plan.notes)
+        segments, gone = prepared.plan.prompt.segments, self._forgotten(prepared)
+        lost = _stems(s.text for s in segments if s.origin in gone)
+        lost -= _stems(s.text for s in segments if s.origin not in gone)
+        return len(kept) < len(prepared.plan.notes) or not lost.isdisjoint(_stems([answer.text]))
+
+    def _forgotten(self, prepared: Prepared) -> set[str]:
+        """Return the origins of what stood in the window and has been forgotten since."""
+        segments = prepared.plan.prompt.segments
+        told = {s.origin.removeprefix("core:") for s in segments if s.origin.startswith("core:")}
+        known = {block.label for block in (*core.blocks(self.store), *core.earlier(self.store, told))}
+        summed = {s.origin for s in segments if s.label == summary.LABEL}
+        return (
+            operations.items(self.store, derived.FORGETTING, since=prepared.generation)
+            | {f"core:{label}" for label in told - known}
+            | {id_ for id_ in summed if not summaries.text(self.store, id_)}
+        )
 
     def _own_thread(self, thread: Thread | None, name: str | None) -> Thread:
         """Return the thread to write to; one that was forgotten by another process meanwhile begins anew.
@@ -145,3 +166,8 @@ def _cost(prepared: Prepared, answer: Answer) -> turns.Cost:
 
 def _summary(made: Condensed, thread: Thread, now: str) -> summaries.Summary:
     return summaries.Summary(made.id, thread.id, made.to_seq, summary.dump(made.lines), made.made_by, now)
+
+
+def _stems(texts: Iterable[str]) -> set[str]:
+    """Return the words of some texts, as far as their forms share them."""
+    return {word[:_STEM] for text in texts for word in _WORD.findall(text.casefold())}

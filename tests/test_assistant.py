@@ -77,6 +77,42 @@ def test_an_answer_drawn_with_a_note_that_was_forgotten_meanwhile_is_not_kept(
     assert [m.content for m in said(assistant)] == ["What is my dog called?", ""]
 
 
+def test_an_answer_drawn_with_what_stood_in_the_window_and_was_forgotten_meanwhile_is_not_kept(
+    assistant: Assistant, store: Store, model: ScriptedModel
+) -> None:
+    answer(assistant, "My dog is called Turing.")
+    first = said(assistant)[0]
+    model.answers = ["Turing, you said."]
+    prepared = assistant.prepare("And what did I say?")
+    assert not prepared.recalled, "it stands in the window"
+    purge.forget(store, closure.closure_of(store, [first.id]), NOW)
+    list(assistant.run(prepared, Sampling()))
+    assert [m.content for m in said(assistant)][-2:] == ["And what did I say?", ""]
+    assert b"Turing" not in b"".join(f.read_bytes() for f in store.path.parent.glob("m.db*"))
+
+
+def test_an_answer_that_says_nothing_of_what_was_forgotten_meanwhile_is_kept(
+    assistant: Assistant, store: Store, model: ScriptedModel
+) -> None:
+    answer(assistant, "My dog is called Turing.")
+    model.answers = ["Four."]
+    prepared = assistant.prepare("What is two and two?")
+    purge.forget(store, closure.closure_of(store, [said(assistant)[0].id]), NOW)
+    list(assistant.run(prepared, Sampling()))
+    assert said(assistant)[-1].content == "Four."
+
+
+def test_an_answer_drawn_with_a_core_block_that_was_forgotten_meanwhile_is_not_kept(
+    assistant: Assistant, store: Store, model: ScriptedModel
+) -> None:
+    set_core(store, "user", "My pin is zebra-4711.", now=NOW, limit=2000)
+    model.answers = ["It is zebra-4711."]
+    prepared = assistant.prepare("What is my pin?")
+    purge.forget(store, closure.closure_matching(store, "zebra-4711"), NOW)
+    list(assistant.run(prepared, Sampling()))
+    assert [m.content for m in said(assistant)] == ["What is my pin?", ""]
+
+
 def test_a_turn_whose_first_message_was_forgotten_meanwhile_is_still_kept(assistant: Assistant, store: Store) -> None:
     answer(assistant, "First words here")
     first = said(assistant)[0]

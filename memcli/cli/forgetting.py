@@ -74,7 +74,7 @@ def _closure(
     else:
         found = closures.closure_all(store)
     if found.empty:
-        if cleaning.unclean(store):  # an earlier forgetting was interrupted before its bytes were gone
+        if cleaning.stalled(store):  # an earlier forgetting was interrupted before its bytes were gone
             cleaning.finish(store)
         raise NothingFound("there is nothing of that to forget")
     return found

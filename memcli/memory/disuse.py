@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from memcli.memory.form import prefers
 from memcli.memory.timeline import utc
 from memcli.store import core, memories, operations, purge, uses
+from memcli.store.closure import tied
 from memcli.store.database import Store
 from memcli.store.purge import Closure, Receipt
 from memcli.types import Kind, Memory, Trust
@@ -28,9 +29,10 @@ def unused(store: Store, now: str, days: int) -> list[Memory]:
         held = memories.current(store, now=now, retired=True)
         used = uses.of(store, [memory.id for memory in held if memory.retired_at is None], now)
         done = operations.latest(store)  # what was imported, formed or unpinned lately has its time before it, too
+        ties = tied(store)
         always = " ".join(" ".join(block.text.split()) for block in core.blocks(store))
     limit = utc(datetime.fromisoformat(now) - timedelta(days=days))
-    return going(held, {id_: max(one.last, done.get(id_, "")) for id_, one in used.items()}, limit, always)
+    return going(held, {id_: max(one.last, done.get(id_, "")) for id_, one in used.items()}, limit, always, ties)
 
 
 def closure(store: Store, chosen: Iterable[Memory]) -> Closure:
@@ -45,14 +47,21 @@ def forget(
     return purge.forget(store, what, now, actor=ACTOR, progress=progress)
 
 
-def going(held: Sequence[Memory], used: Mapping[str, str], limit: str, always: str) -> list[Memory]:
+def going(
+    held: Sequence[Memory],
+    used: Mapping[str, str],
+    limit: str,
+    always: str,
+    ties: Iterable[tuple[str, str]] = (),
+) -> list[Memory]:
     """Return what can go of all memories, in their order. Pure.
 
     `used` says when each current one was last used, or something was done with it; `limit` is the time since which that
-    counts, `always` what stands in every context. Memories that share a message, and the versions of one, go together
-    or not at all: forgetting takes the message, and what was taken from one that stays could still be read there.
+    counts, `always` what stands in every context. Memories that share a message, the versions of one, and what else
+    `ties` two of them go together or not at all: forgetting takes the message, and what was taken from one that stays
+    could still be read there.
     """
-    together = _together(held)
+    together = _together(held, ties)
     staying = {together[one.id] for one in held if one.retired_at is None and not _outlived(one, used, limit, always)}
     leaving = {together[one.id] for one in held if one.retired_at is None} - staying
     return [one for one in held if together[one.id] in leaving]
@@ -69,7 +78,7 @@ def _outlived(memory: Memory, used: Mapping[str, str], limit: str, always: str) 
     return "" < used[memory.id] <= limit and " ".join(memory.text.split()) not in always
 
 
-def _together(held: Sequence[Memory]) -> dict[str, str]:
+def _together(held: Sequence[Memory], ties: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return for each memory the name of the group that it goes with."""
     leader: dict[str, str] = {}
 
@@ -84,4 +93,6 @@ def _together(held: Sequence[Memory]) -> dict[str, str]:
             if other is not None:
                 leader[find(other)] = own
                 own = find(own)
+    for one, another in ties:
+        leader[find(one)] = find(another)
     return {memory.id: find(memory.id) for memory in held}

@@ -2,20 +2,24 @@
 
 Invariants: a mark that only a finished cleaning takes away stands in the store from the transaction that deletes on,
 with the texts to look for elsewhere. So a cleaning that was cut short (Ctrl-C, kill, a reader that holds the log, a
-full disk) is made up for by the next memcli that opens the store; while the process that cleans is alive, others leave
-it alone.
+full disk) is made up for by the next memcli that opens the store; while the process that cleans is at it, others leave
+it alone, and no second forgetting begins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from memcli.errors import StoreLocked, StoreUnwritable
+from memcli.errors import StoreError, StoreLocked, StoreUnwritable
 from memcli.store import derived, index, outside, vocabulary, words, workers
 from memcli.store.database import Store
 
-_MARK = "unclean"  # in meta: which process cleans, while deleted bytes may still be in the files
+_MARK = "unclean"  # in meta: which process cleans and since when, while deleted bytes may still be in the files
+_NAMED = "? || ' ' || strftime('%s', 'now')"
+_LEFT = "left"  # nobody cleans
+LEASE = 1800  # seconds: nobody cleans for longer, so that the number of a dead process may be another's by then
 
 # Chunks up to which full-text index and file are written anew in any case, in half a second; for 100,000 the first
 # takes five seconds and the second three. SQLite before 3.42 cannot read an index that something was deleted from until
@@ -28,30 +32,56 @@ STEPS = 5
 
 def mark(store: Store, texts: list[str]) -> None:
     """Note that `texts` have been deleted and are to be cleaned away. Call it in the transaction that deletes."""
-    store.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_MARK, workers.name()))
+    store.run(f"INSERT OR REPLACE INTO meta VALUES (?, {_NAMED})", (_MARK, workers.name()))
     store.run_many("INSERT INTO forgetting VALUES (?)", [(text,) for text in dict.fromkeys(texts)])
 
 
 def unclean(store: Store) -> bool:
     """Tell whether bytes of deleted rows may still be in the files."""
-    return _cleaner(store) is not None
+    return _held(store) is not None
 
 
 def stalled(store: Store) -> bool:
     """Tell whether a cleaning was cut short and nobody is at it."""
-    cleaner = _cleaner(store)
-    return cleaner is not None and (":" not in cleaner or workers.dead(cleaner))
+    held = _held(store)
+    if held is None:
+        return False
+    cleaner, _, since = held.partition(" ")
+    now = int(store.value("SELECT strftime('%s', 'now')"))
+    return ":" not in cleaner or workers.dead(cleaner) or not 0 <= now - int(since or 0) <= LEASE
+
+
+def require_idle(store: Store) -> None:
+    """Raise StoreLocked where somebody is at a cleaning: two at once would take each other's bytes for traces."""
+    if unclean(store) and not stalled(store):
+        raise StoreLocked("another memcli is just forgetting something", "try again when it has finished")
 
 
 def finish(store: Store, progress: Progress = lambda done, of: None) -> None:
-    """Clean up after a forgetting that was cut short. Raises what `clean` does."""
-    clean(store, progress)
-    done(store)
+    """Clean up after a forgetting that was cut short, if nobody else is at it. Raises what `clean` does."""
+    with store.atomic():
+        if not stalled(store):
+            return
+        mark(store, [])
+    with leaving(store):
+        clean(store, progress)
+        done(store)
 
 
 def done(store: Store) -> None:
     """Take the mark away. That writes to the WAL again, but nothing that was deleted."""
     store.run("DELETE FROM meta WHERE key = ?", (_MARK,))
+
+
+@contextmanager
+def leaving(store: Store) -> Iterator[None]:
+    """Leave a cleaning to whoever comes next where it fails, although this process lives on."""
+    held = _held(store)
+    try:
+        yield
+    finally:
+        with suppress(StoreError, StoreUnwritable):
+            store.run("UPDATE meta SET value = ? WHERE key = ? AND value = ?", (_LEFT, _MARK, held))
 
 
 def clean(store: Store, progress: Progress = lambda done, of: None, *, thoroughly: bool = True) -> list[Path]:
@@ -61,7 +91,6 @@ def clean(store: Store, progress: Progress = lambda done, of: None, *, thoroughl
     who calls then looks whether anything was left. Raises StoreLocked where another process reads for longer than the
     busy timeout, StoreUnwritable where one of those files can be neither removed nor written.
     """
-    store.run("UPDATE meta SET value = ? WHERE key = ?", (workers.name(), _MARK))
     progress(1, STEPS)
     gone, stuck = derived.remove(store)
     changed = outside.take_out(store, [text for (text,) in store.rows("SELECT text FROM forgetting")])
@@ -82,7 +111,7 @@ def clean(store: Store, progress: Progress = lambda done, of: None, *, thoroughl
     return [*gone, *changed]
 
 
-def _cleaner(store: Store) -> str | None:
+def _held(store: Store) -> str | None:
     row = store.one("SELECT value FROM meta WHERE key = ?", (_MARK,))
     return str(row[0]) if row else None
 

@@ -200,6 +200,18 @@ def versions(store: Store, memories: Iterable[str]) -> set[str]:
     return _ids(store, sql, listed(memories))
 
 
+def tied(store: Store) -> list[tuple[str, str]]:
+    """Return the pairs of memories of which one takes the other along, other than by a message or a successor."""
+    sql = """
+        SELECT memory_id, superseded_by FROM lapses WHERE superseded_by IS NOT NULL
+        UNION SELECT m.id, u.id FROM memories AS m JOIN memories AS u ON u.text = m.text AND u.undone = 1
+        WHERE m.id != u.id
+        UNION SELECT m.id, episode.value FROM operations AS o JOIN json_each(o.detail, '$.of') AS episode
+        JOIN json_each(o.items) AS item JOIN memories AS m ON m.id = item.value WHERE o.action = ? AND m.formed_by = ?
+    """
+    return store.rows(sql, (SUMMING, SUMMED_UP))
+
+
 def _sources(store: Store, memories: Iterable[str]) -> set[str]:
     sql = "SELECT message_id FROM memory_sources WHERE memory_id IN (SELECT value FROM json_each(?))"
     return _ids(store, sql, listed(memories))

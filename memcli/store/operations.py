@@ -77,6 +77,12 @@ def latest(store: Store) -> dict[str, str]:
     return dict(store.rows(sql))
 
 
+def items(store: Store, action: str, *, since: int) -> set[str]:
+    """Return what the operations of this action behind the number `since` are about."""
+    sql = "SELECT item.value FROM operations AS o, json_each(o.items) AS item WHERE o.action = ? AND o.id > ?"
+    return {item for (item,) in store.rows(sql, (action, since))}
+
+
 def last(store: Store, *actions: str) -> int:
     """Return the number of the last operation that was one of `actions`, 0 where there was none."""
     return max(

@@ -23,7 +23,7 @@ from memcli.store.closure import (
     portraits,
     versions,
 )
-from memcli.store.database import Store, listed
+from memcli.store.database import LONG_WAIT_MS, Store, listed
 from memcli.store.derived import generation
 from memcli.store.proof import Proof
 from memcli.store.repeating import repeating
@@ -41,6 +41,11 @@ __all__ = [
 ]
 
 _MADE = "author = 'consolidate'"  # of a core block: nobody wrote it by hand
+
+_LABELS = """
+    SELECT tag FROM memory_tags UNION SELECT name FROM messages WHERE name IS NOT NULL
+    UNION SELECT name FROM threads WHERE name IS NOT NULL
+"""
 
 _COUNTS = {
     table: f"SELECT count(*) FROM {table}"
@@ -98,12 +103,39 @@ def forget(
 ) -> Receipt:
     """Delete what `closure` names and clean up after it. Not to be called inside a transaction.
 
-    What holds one of `typed` goes from typed lines and log, too. Raises StoreLocked where another process reads for
-    longer than the busy timeout, StoreUnwritable where a file can be neither removed nor written: then the rows are
-    gone, their bytes not yet, and the next memcli that opens the store completes the cleaning.
+    What holds one of `typed` goes from typed lines and log, too. Raises StoreLocked where another process is
+    forgetting, or reads for longer than the busy timeout, StoreUnwritable where a file can be neither removed nor
+    written. Where the rows are gone by then, the next memcli that opens the store completes the cleaning.
     """
     progress(0, cleaning.STEPS)
+    typed = list(typed)
+    gone, rows, thoroughly = store.patiently(
+        lambda: _removed(store, closure, now, actor, typed), at_most_ms=LONG_WAIT_MS
+    )
+    with cleaning.leaving(store):
+        others = cleaning.clean(store, progress, thoroughly=thoroughly)
+        found = _proved(store, gone)
+        # What came to be kept, or was made, while the files were read may look like a trace once, and not twice.
+        if found.traces or (found.residue and not thoroughly):
+            others += cleaning.clean(store, progress)
+            found = _proved(store, gone)
+        cleaning.done(store)
+    progress(cleaning.STEPS, cleaning.STEPS)
+    files = dict.fromkeys(str(path) for path in (*traces.files(store), *others))
+    return Receipt(rows, tuple(files), found, traces.mentions(store, gone.texts))
+
+
+def _removed(
+    store: Store, closure: Closure, now: str, actor: str, typed: Iterable[str]
+) -> tuple[proof.Manifest, dict[str, int], bool]:
+    """Delete the rows; return what they were, how many by table, and whether all is to be written anew.
+
+    Raises StoreLocked where another forgetting is not over.
+    """
+    cleaning.require_idle(store)
     with store.atomic():
+        cleaning.require_idle(store)
+        unfinished = cleaning.unclean(store)
         closure = _with_newcomers(store, closure)
         gone = _write_down(store, closure)
         before = _count(store)
@@ -114,16 +146,9 @@ def forget(
         rows = {table: before[table] - left for table, left in _count(store).items() if before[table] != left}
         items = (*closure.messages, *closure.memories, *closure.threads)
         operations.record(store, action=derived.FORGETTING, actor=actor, items=items, now=now, detail={"rows": rows})
-        cleaning.mark(store, [*gone.texts, *typed])
-    others = cleaning.clean(store, progress, thoroughly=gone.large)
-    found = _proved(store, gone)
-    if not gone.large and (found.traces or found.residue):
-        others += cleaning.clean(store, progress)
-        found = _proved(store, gone)
-    cleaning.done(store)
-    progress(cleaning.STEPS, cleaning.STEPS)
-    files = dict.fromkeys(str(path) for path in (*traces.files(store), *others))
-    return Receipt(rows, tuple(files), found, traces.mentions(store, gone.texts))
+        labels = {label for (label,) in store.rows(_LABELS)}  # a line that has one of these says nothing of what went
+        cleaning.mark(store, [*(text for text in gone.texts if text not in labels), *typed])
+    return gone, rows, gone.large or unfinished
 
 
 def _proved(store: Store, gone: proof.Manifest) -> Proof:
@@ -158,6 +183,7 @@ def _texts(store: Store, closure: Closure) -> list[str]:
     sources = {
         "SELECT content FROM messages WHERE id IN": closure.messages,
         "SELECT name FROM messages WHERE name IS NOT NULL AND id IN": closure.messages,
+        "SELECT external_id FROM messages WHERE external_id IS NOT NULL AND id IN": closure.messages,
         "SELECT excerpt FROM messages WHERE excerpt IS NOT NULL AND id IN": closure.messages,
         "SELECT text FROM memories WHERE id IN": closure.memories,
         "SELECT tag FROM memory_tags WHERE memory_id IN": closure.memories,

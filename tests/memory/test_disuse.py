@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memcli.memory import disuse
-from memcli.store import memories, messages, operations, purge
+from memcli.store import memories, messages, operations, purge, undoing
 from memcli.store.database import Store
-from memcli.types import Kind, Memory, Source, Trust
+from memcli.store.journal import Journal
+from memcli.types import SUMMED_UP, Kind, Memory, Message, Source, Trust
 from tests.store.making import Filled, at
 
 LIMIT = at(1, 6)
@@ -129,6 +130,36 @@ def test_what_came_to_the_store_lately_has_its_time_however_old_it_says_it_is(fi
     assert [one.id for one in disuse.unused(filled.store, NEW, 30)] == [old.id]
     assert len(disuse.unused(filled.store, at(2, 12), 30)) == 1
     assert len(disuse.unused(filled.store, "2027-03-01T00:00:00Z", 30)) == 2
+
+
+def made(store: Store, action: str, text: str, now: str, *said: Message, of: Sequence[Memory] = ()) -> Memory:
+    """Make a memory as an operation does that can be undone."""
+    journal = Journal(store, action=action, actor="consolidate", now=now)
+    sources = [Source(message.id, 0, 1) for message in said]
+    formed_by = SUMMED_UP if of else "rules"
+    one = journal.add(
+        kind=Kind.SEMANTIC, text=text, trust=Trust.USER, sources=sources, formed_by=formed_by, pinned=bool(of)
+    )
+    journal.record({"of": [each.id for each in of]} if of else None)
+    return one
+
+
+def test_what_was_undone_keeps_the_message_that_another_came_from_and_with_it_what_says_the_same(
+    filled: Filled,
+) -> None:
+    old, new = filled.say("I live at the mill", now=OLD), filled.say("At the mill I play the oboe", now=NEW)
+    made(filled.store, "form", "I live at the mill", OLD, old)
+    made(filled.store, "form", "I play the oboe", NEW, new)
+    made(filled.store, "form", "I live at the mill", NEW, new)
+    undoing.undo(filled.store, undoing.last(filled.store, 1), NEW)
+    assert disuse.unused(filled.store, NEW, 30) == []
+
+
+def test_what_a_pinned_summary_is_about_stays_also_where_no_message_ties_them(filled: Filled) -> None:
+    days = [filled.keep(f"I swam on day {n}", now=OLD, kind=Kind.EPISODIC) for n in range(3)]
+    assert len(disuse.unused(filled.store, at(2, 12), 30)) == len(days)
+    made(filled.store, operations.SUMMING, "I swam: 3 times", OLD, of=days)
+    assert disuse.unused(filled.store, at(2, 12), 30) == []
 
 
 def test_what_has_been_forgotten_meanwhile_is_no_obstacle(filled: Filled) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from memcli.errors import StoreUnwritable
+from memcli.errors import StoreLocked, StoreUnwritable
 from memcli.paths import Paths, append_private
 from memcli.store import cleaning, purge, typed, words, workers
 from memcli.store.database import Store
@@ -45,6 +47,15 @@ def test_a_short_text_takes_only_a_line_that_says_nothing_else(filled: Filled, p
     append_private(paths.history, typed.written(["tea", "steam"]))
     forget(filled, "tea")
     assert typed.entries(paths.history.read_text()) == ["steam"]
+
+
+def test_a_tag_or_a_name_that_others_have_takes_no_line(filled: Filled, paths: Paths) -> None:
+    filled.say("Caroline likes jazz", name="Caroline")
+    filled.keep("Ferry to Oslo", tags=("travel",))
+    flight = filled.keep("Flight to Lima", of=[filled.say("I fly to Lima", name="Caroline")], tags=("travel",))
+    append_private(paths.history, typed.written(["/search Caroline", "/list travel", "/search Lima flight to Lima"]))
+    purge.forget(filled.store, purge.closure_of(filled.store, [flight.id]), NOW)
+    assert typed.entries(paths.history.read_text()) == ["/search Caroline", "/list travel"]
 
 
 def test_the_times_of_typed_lines_are_no_trace(filled: Filled, paths: Paths) -> None:
@@ -116,14 +127,14 @@ def test_a_cleaning_whose_process_has_died_is_stalled_and_that_of_a_living_one_i
     assert (cleaning.unclean(store), cleaning.stalled(store)) == (True, False)
     dead = python("from memcli.store import workers; print(workers.name())")
     name = dead.communicate()[0].strip()
-    store.run("UPDATE meta SET value = ? WHERE key = 'unclean'", (name,))
+    store.run("UPDATE meta SET value = ? || ' ' || strftime('%s', 'now') WHERE key = 'unclean'", (name,))
     assert cleaning.stalled(store)
     store.run("UPDATE meta SET value = '1' WHERE key = 'unclean'")
     assert cleaning.stalled(store), "as an earlier memcli wrote it"
     assert not workers.dead(workers.name())
 
 
-@pytest.mark.parametrize("step", ["take_out", "rebuild", "patiently"])
+@pytest.mark.parametrize("step", ["take_out", "rebuild", "_truncate"])
 def test_a_cleaning_that_was_cut_short_anywhere_is_made_up_for(
     filled: Filled, paths: Paths, path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -132,7 +143,7 @@ def test_a_cleaning_that_was_cut_short_anywhere_is_made_up_for(
     def stop(*args: object) -> None:
         raise KeyboardInterrupt
 
-    holder = {"take_out": cleaning.outside, "rebuild": words, "patiently": Store}[step]
+    holder = {"take_out": cleaning.outside, "rebuild": words, "_truncate": cleaning}[step]
     with monkeypatch.context() as cut:
         cut.setattr(holder, step, stop)
         with pytest.raises(KeyboardInterrupt):
@@ -145,6 +156,79 @@ def test_a_cleaning_that_was_cut_short_anywhere_is_made_up_for(
     left = path.read_bytes() + path.with_name(path.name + "-wal").read_bytes()
     assert b"Zanzibar" not in left
     assert filled.store.value("SELECT count(*) FROM forgetting") == 0
+
+
+def test_a_cleaning_that_takes_for_ever_is_that_of_a_dead_process_whose_number_another_has(filled: Filled) -> None:
+    with filled.store.atomic():
+        cleaning.mark(filled.store, [])
+    ago = "strftime('%s', 'now') - ?"
+    named = f"UPDATE meta SET value = ? || ' ' || ({ago}) WHERE key = 'unclean'"
+    filled.store.run(named, (workers.name(), cleaning.LEASE - 60))
+    assert not cleaning.stalled(filled.store)
+    filled.store.run(named, (workers.name(), cleaning.LEASE + 60))
+    assert cleaning.stalled(filled.store)
+
+
+def test_a_cleaning_that_fails_is_left_to_others_while_its_process_lives_on(
+    filled: Filled, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(store: Store) -> None:
+        raise StoreLocked("another process reads")
+
+    with monkeypatch.context() as cut:
+        cut.setattr(cleaning, "_truncate", locked)
+        cut.setattr(filled.store, "busy_ms", 0)
+        with pytest.raises(StoreLocked):
+            forget(filled, SECRET)
+    assert cleaning.stalled(filled.store)
+
+
+def test_what_an_earlier_forgetting_left_unfinished_is_done_by_the_next(
+    filled: Filled, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[bool] = []
+    clean = cleaning.clean
+
+    def noted(*args: Any, thoroughly: bool = True) -> list[Path]:
+        done.append(thoroughly)
+        return clean(*args, thoroughly=thoroughly)
+
+    filled.store.run("INSERT INTO meta VALUES ('unclean', '1')")
+    monkeypatch.setattr(cleaning, "clean", noted)
+    forget(filled, SECRET)
+    assert done == [True]
+    assert not cleaning.unclean(filled.store)
+
+
+def test_two_forgettings_at_once_take_turns(filled: Filled, paths: Paths, path: Path) -> None:
+    said, other = filled.say("the walrus has a blue umbrella"), filled.say(SECRET)
+    append_private(paths.history, typed.written(["hello", SECRET]))
+    committed, cleaned = threading.Event(), threading.Event()
+    found = []
+
+    def in_between(done: int, of: int) -> None:
+        if done == 1:
+            committed.set()
+            cleaned.wait(10)
+
+    def second() -> None:
+        with Store.open(path, paths=paths) as store:
+            receipt = purge.forget(store, purge.closure_of(store, [other.id]), NOW, progress=in_between)
+            found.append(receipt.traces)
+
+    beside = threading.Thread(target=second)
+
+    def progress(done: int, of: int) -> None:
+        if done == 2:  # the typed lines have been looked through
+            beside.start()
+            committed.wait(0.5)
+        if done == 3:
+            cleaned.set()
+
+    purge.forget(filled.store, purge.closure_of(filled.store, [said.id]), NOW, progress=progress)
+    beside.join()
+    assert found == [0]
+    assert typed.entries(paths.history.read_text()) == ["hello"]
 
 
 def test_progress_goes_up_to_its_end(filled: Filled) -> None:

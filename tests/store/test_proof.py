@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from memcli.errors import TracesLeft
-from memcli.store import cleaning, derived, purge, vectors, words
+from memcli.store import cleaning, derived, proof, purge, vectors, words
 from memcli.store.database import Store
 from memcli.store.purge import Receipt
 from tests.store.making import NOW, Filled
@@ -101,6 +101,14 @@ def test_any_eight_bytes_of_a_text_in_a_file_beside_the_store_are_found(
     assert receipt.proof.files == (left,)
 
 
+def test_what_a_message_was_called_where_it_was_imported_from_is_looked_for(filled: Filled, path: Path) -> None:
+    said = filled.say("hello", external_id="mail of Zanzibar")
+    left = path.with_name(path.name + "-journal")
+    left.write_bytes(b"\0\1of Zanzibar\xff")
+    receipt = purge.forget(filled.store, purge.closure_of(filled.store, [said.id]), NOW)
+    assert receipt.proof.files == (left,)
+
+
 def test_a_text_beside_a_number_of_the_file_is_no_trace(filled: Filled) -> None:
     # The index of names has rows of a name and a number; the 34th is a quotation mark.
     said = [filled.say(f"message {n}", name="Caroline") for n in range(40)]
@@ -121,3 +129,25 @@ def test_what_others_write_while_it_is_proved_is_no_trace(
 
     monkeypatch.setattr(cleaning, "clean", with_another)
     assert forget().traces == 0
+
+
+def test_a_state_that_another_saves_while_much_is_forgotten_is_no_trace(
+    filled: Filled, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    state, saved = tmp_path / "state.kv", []
+    state.touch()
+
+    def remove(store: Store) -> tuple[list[Path], list[Path]]:
+        state.unlink(missing_ok=True)
+        return [state], []
+
+    def progress(done: int, of: int) -> None:
+        if done == 4 and not saved:  # cleaned, and not yet proved
+            state.touch()
+            saved.append(state)
+
+    monkeypatch.setattr(derived, "files", lambda store: [state] if state.exists() else [])
+    monkeypatch.setattr(derived, "remove", remove)
+    said = [filled.say(f"line {n}").id for n in range(proof.MOST_SOUGHT + 1)]
+    closure = purge.closure_of(filled.store, said)
+    assert purge.forget(filled.store, closure, NOW, progress=progress).traces == 0
