@@ -6,10 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from memcli.workspace import Workspace
 from tests.fakes import HashingEmbedder, ScriptedModel
 from tests.program import Program
+
+settings.register_profile("any machine", deadline=None)  # a busy one is no failure
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

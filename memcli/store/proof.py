@@ -15,7 +15,6 @@ from memcli.store.closure import Closure
 from memcli.store.database import Store, listed
 from memcli.types import Owner
 
-MOST_READ = 5_000  # chunks whose terms are looked for; of more than that, these are spread evenly over them
 MOST_SOUGHT = 50  # chunks whose vectors are looked for: beyond it, index and file are rather written anew
 _LOG = ("operations",)  # holds ids, which say nothing
 
@@ -62,7 +61,7 @@ def manifest(store: Store, closure: Closure, summaries: Iterable[str], texts: It
     owners = ((Owner.MESSAGE, closure.messages), (Owner.MEMORY, closure.memories))
     sql = "SELECT id, words FROM chunks WHERE owner = ? AND owner_id IN (SELECT value FROM json_each(?)) ORDER BY id"
     chunks = [row for owner, ids in owners for row in store.rows(sql, (owner, listed(ids)))]
-    read = chunks[:: 1 + len(chunks) // MOST_READ]
+    read = vocabulary.evenly(chunks)
     every = len(read) == len(chunks)
     found = vocabulary.terms(store, [text for _, text in read])
     terms = vocabulary.only_of(found, vocabulary.counts(store, found)) if every else []

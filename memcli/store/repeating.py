@@ -12,7 +12,6 @@ from memcli.store import vocabulary
 from memcli.store.database import Store, listed
 from memcli.types import Owner
 
-MOST_READ = 5_000  # chunks whose terms are looked at; of more than that, these are spread evenly over them
 MOST_ELSEWHERE = 200  # chunks beside those that go in which a term may stand to be worth a look: else it is common
 
 
@@ -22,7 +21,7 @@ def repeating(store: Store, messages: Collection[str], memories: Collection[str]
     if not heard:
         return set()
     own = _chunks(store, Owner.MESSAGE, messages) | _chunks(store, Owner.MEMORY, memories)
-    read = dict(list(own.items())[:: 1 + len(own) // MOST_READ])
+    read = dict(vocabulary.evenly(list(own.items())))
     terms = vocabulary.terms(store, list(read.values()))
     everywhere = vocabulary.counts(store, terms)
     rare = {term for term in terms if 0 < everywhere.get(term, 0) - len(terms[term]) <= MOST_ELSEWHERE + len(own)}

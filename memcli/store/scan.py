@@ -21,6 +21,7 @@ WIDTH = 8  # bytes: one machine word
 MOST = 500_000  # windows that are looked for, spread evenly over the texts where there are more
 _AT_ONCE = 1 << 18  # windows in a step, in which no copy leaves the processor's cache; 2^16 takes a third longer
 _PIECE = 1 << 24  # bytes of a file that are read at a time
+_SPREAD = 128  # of windows that are not looked for, one in so many is looked at closer
 _FACTOR = 0x9E3779B97F4A7C15  # 2^64 by the golden ratio: Knuth's multiplicative hashing
 
 
@@ -47,9 +48,7 @@ class Windows:
         found = np.zeros(len(self.values), bool)
         if not self or len(data) < WIDTH:
             return Windows(self.values[found])
-        bits = min(
-            24, max(16, (128 * len(self.values)).bit_length())
-        )  # of other windows one in 128 is looked at closer
+        bits = min(24, max(16, (_SPREAD * len(self.values)).bit_length()))
         factor, shift = np.uint64(_FACTOR), np.uint64(64 - bits)
         marked = np.zeros(1 << bits, bool)
         marked[self.values * factor >> shift] = True

@@ -9,9 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from memcli.store.database import Store, listed
 
+T = TypeVar("T")
+
+MOST_READ = 5_000  # chunks whose terms are looked at; of more than that, these are spread evenly over them
 _TOKENIZER = re.compile(r"tokenize\s*=\s*(\"[^\"]*\"|'[^']*')")
 _MAIN_INDEX = 0x30  # the first byte of a term in chunks_fts_idx; https://sqlite.org/fts5.html has no prefix index here
 
@@ -28,6 +32,11 @@ def terms(store: Store, texts: Sequence[str]) -> dict[str, set[int]]:
         for term, row in store.rows("SELECT DISTINCT term, doc FROM temp.terms_of_read_words"):
             found.setdefault(term, set()).add(row - 1)
     return found
+
+
+def evenly(chunks: Sequence[T]) -> Sequence[T]:
+    """Return all chunks, or where they are many MOST_READ at most of them."""
+    return chunks[:: 1 + len(chunks) // MOST_READ]
 
 
 def counts(store: Store, wanted: Iterable[str]) -> dict[str, int]:
