@@ -78,5 +78,5 @@ def _rewritten(
     kept = [entry for entry in there if not goes(entry)]
     if len(kept) == len(there):
         return False
-    write_private(path, joined(kept).encode("utf-8", errors="surrogateescape"))
+    write_private(path.resolve(), joined(kept).encode("utf-8", errors="surrogateescape"))  # a link stays one
     return True

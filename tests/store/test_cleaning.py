@@ -73,6 +73,19 @@ def test_files_that_quote_nothing_are_left_as_they_are(filled: Filled, paths: Pa
     assert [(path, path.stat().st_ino) for path, _ in before] == before
 
 
+@pytest.mark.parametrize("name", ["history", "log"])
+def test_typed_lines_and_log_are_cleaned_where_they_are_links(
+    filled: Filled, paths: Paths, tmp_path: Path, name: str
+) -> None:
+    kept, link = tmp_path / "elsewhere" / name, getattr(paths, name)
+    append_private(kept, typed.written([SECRET, "/help"]))
+    paths.state.mkdir()
+    link.symlink_to(kept)
+    receipt = forget(filled, SECRET)
+    assert "Zanzibar" not in kept.read_text() and "/help" in kept.read_text()
+    assert link.is_symlink() and str(link) in receipt.files
+
+
 def test_models_and_embedders_are_not_looked_through(filled: Filled, paths: Paths) -> None:
     for folder in (paths.models, paths.embedders):
         append_private(folder / "weights.gguf", f"a model may know of {SECRET}")
