@@ -86,6 +86,14 @@ def test_typed_lines_and_log_are_cleaned_where_they_are_links(
     assert link.is_symlink() and str(link) in receipt.files
 
 
+def test_another_store_beside_typed_lines_is_no_trace(filled: Filled, paths: Paths) -> None:
+    paths.state.mkdir()
+    with Store.open(paths.state / "other.db") as other:
+        Filled(other).say(SECRET)  # so that it stands in its -wal file, too
+        assert forget(filled, SECRET).traces == 0
+        assert SECRET in other.value("SELECT group_concat(content) FROM messages")
+
+
 def test_models_and_embedders_are_not_looked_through(filled: Filled, paths: Paths) -> None:
     for folder in (paths.models, paths.embedders):
         append_private(folder / "weights.gguf", f"a model may know of {SECRET}")
