@@ -159,7 +159,8 @@ def threads_(
         if json:
             run.terminal.data(shapes.thread(threads.get(store, record.id)))
     else:
-        carry_out(run, closures.closure_of_thread(store, record.id), dry_run=False, yes=yes, json=json)
+        with run.terminal.to_the_end():
+            carry_out(run, closures.closure_of_thread(store, record.id), dry_run=False, yes=yes, json=json)
 
 
 def _list(run: Run, *, json: bool) -> None:

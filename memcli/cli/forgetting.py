@@ -53,7 +53,8 @@ def forget(
         if json:
             run.terminal.data(shapes.receipt(purge.Receipt()))
         raise
-    carry_out(run, closure, dry_run=dry_run, yes=yes, json=json, typed=(query,) if query else ())
+    with run.terminal.to_the_end():
+        carry_out(run, closure, dry_run=dry_run, yes=yes, json=json, typed=(query,) if query else ())
 
 
 def _closure(

@@ -37,26 +37,8 @@ def undo(
     'forget' removes; forgetting itself is for good.
     """
     run = of(ctx)
-    store = run.workspace.store
-    over = undoing.passed_over(store, n)
-    if not json:
-        taking.passed(run.terminal, over)
-    try:
-        chosen = undoing.last(store, n)
-    except NothingFound:
-        if json:
-            run.terminal.data(taking.shape([], {}, over))
-        raise
-    will_do = {operation.id: taking.steps(store, operation) for operation in chosen}
-    if not json:
-        taking.announce(run.terminal, chosen, will_do)
-    if not yes and not run.terminal.confirm("Take this back?"):
-        raise InputError("nothing was taken back")
-    taken = undoing.undo(store, chosen, timeline.utc(run.now()))
-    if json:
-        run.terminal.data(taking.shape(taken, will_do, over))
-    else:
-        taking.result(run.terminal, taken)
+    with run.terminal.to_the_end():
+        _undo(run, n, yes=yes, json=json)
 
 
 def history(ctx: typer.Context, id_: Id, json: AsJson = False) -> None:
@@ -116,3 +98,26 @@ def _text(run: Run, memory: Memory, given: list[str] | None) -> str:
     if run.terminal.stdin.isatty():
         raise InputError("there is no terminal to edit on", f"give the text: memcli edit {memory.id} TEXT")
     return run.terminal.read_all()
+
+
+def _undo(run: Run, n: int, *, yes: bool, json: bool) -> None:
+    store = run.workspace.store
+    over = undoing.passed_over(store, n)
+    if not json:
+        taking.passed(run.terminal, over)
+    try:
+        chosen = undoing.last(store, n)
+    except NothingFound:
+        if json:
+            run.terminal.data(taking.shape([], {}, over))
+        raise
+    will_do = {operation.id: taking.steps(store, operation) for operation in chosen}
+    if not json:
+        taking.announce(run.terminal, chosen, will_do)
+    if not yes and not run.terminal.confirm("Take this back?"):
+        raise InputError("nothing was taken back")
+    taken = undoing.undo(store, chosen, timeline.utc(run.now()))
+    if json:
+        run.terminal.data(taking.shape(taken, will_do, over))
+    else:
+        taking.result(run.terminal, taken)

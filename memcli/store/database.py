@@ -232,9 +232,19 @@ def _refuse_other_files(path: Path) -> None:
         raise _unwritable(path, error) from error
     if not head:
         return
-    if not head.startswith(MAGIC) or int.from_bytes(head[68:72], "big") != APPLICATION_ID:
+    if not _is_ours(head):
         raise _not_a_store(path)
     _refuse_newer(path, int.from_bytes(head[60:64], "big"))
+
+
+def holds_store(path: Path) -> bool:
+    """Tell whether a file that is there is a store, and not an encrypted one. Raises OSError."""
+    with path.open("rb") as file:
+        return _is_ours(file.read(_HEADER))
+
+
+def _is_ours(head: bytes) -> bool:
+    return head.startswith(MAGIC) and int.from_bytes(head[68:72], "big") == APPLICATION_ID
 
 
 def _refuse_newer(path: Path, version: int) -> None:

@@ -14,9 +14,10 @@ from memcli.errors import StoreUnwritable
 from memcli.paths import write_private
 from memcli.store import traces, typed
 from memcli.store.database import Store
-from memcli.store.scan import Windows
+from memcli.store.scan import WIDTH, Windows
 
 SHORTEST = 6  # characters: a shorter text is in other entries by chance, so only an entry equal to it goes
+LONG = 4_000  # bytes of an entry from which on one look at all its windows is quicker than one at each (0.2 ms)
 
 
 def take_out(store: Store, texts: Sequence[str]) -> list[Path]:
@@ -60,12 +61,16 @@ def _lines(text: str) -> list[str]:
 
 def _holding(store: Store, path: Path, texts: Sequence[str], wanted: Windows) -> Callable[[str], bool]:
     left = traces.unkept(store, traces.in_file(store, path, wanted))
+    pieces = set(left.each())
     whole = [stripped for text in texts if (stripped := text.strip())]
 
     def holds(entry: str) -> bool:
         if any(text in entry if len(text) >= SHORTEST else entry.strip() == text for text in whole):
             return True
-        return bool(left) and bool(left.among(entry.encode(errors="surrogateescape")))
+        data = entry.encode(errors="surrogateescape")
+        if len(data) > LONG:
+            return bool(left.among(data))
+        return any(data[start : start + WIDTH] in pieces for start in range(len(data) + 1 - WIDTH))
 
     return holds
 
@@ -78,5 +83,5 @@ def _rewritten(
     kept = [entry for entry in there if not goes(entry)]
     if len(kept) == len(there):
         return False
-    write_private(path, joined(kept).encode("utf-8", errors="surrogateescape"))
+    write_private(path.resolve(), joined(kept).encode("utf-8", errors="surrogateescape"))  # a link stays one
     return True

@@ -4,7 +4,8 @@ Invariant: what also stands in a kept row, in the schema or in a kept term is no
 statement.
 
 The files are the store with those that SQLite keeps beside it, and what lies in the state and cache folders but for
-models, embedders and probes, which hold nothing of the user's. KV states are not text: their names tell of them.
+models, embedders and probes, which hold nothing of the user's, and other stores, whose items are their own. KV states
+are not text: their names tell of them. Links are not followed, but where the user made one of typed lines or the log.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memcli.store import typed
-from memcli.store.database import MAGIC, Store
+from memcli.store.database import MAGIC, Store, holds_store
 from memcli.store.scan import WIDTH, Windows, none, windows
 from memcli.store.spelling import spelled
 
+ENDINGS = ("", "-wal", "-shm", "-journal")  # of the files that SQLite keeps for a store
 BESIDE = 3  # bytes of a window that may be a number of the file's own
 
 _OWN = (("chunks_vec_info", "key", "value"), ("chunks_fts_config", "k", "v"))  # what the indexes note of themselves
@@ -39,7 +41,7 @@ class Found:
 
 def files(store: Store) -> list[Path]:
     """Return the files that SQLite keeps for the store and that exist now."""
-    names = (store.path.name + ending for ending in ("", "-wal", "-shm", "-journal"))
+    names = (store.path.name + ending for ending in ENDINGS)
     return [path for name in names if (path := store.path.with_name(name)).exists()]
 
 
@@ -50,7 +52,9 @@ def beside(store: Store) -> list[Path]:
     paths = store.paths
     passed_over = {paths.models, paths.embedders, paths.probes, paths.states, paths.config_file}
     own = {path.absolute() for path in files(store)}
-    return [path for folder in (paths.state, paths.cache) for path in _within(folder, passed_over) if path not in own]
+    found = dict.fromkeys(each for folder in (paths.state, paths.cache) for each in _within(folder, passed_over))
+    found |= dict.fromkeys(path.absolute() for path in (paths.history, paths.log) if path.is_file())  # or links to one
+    return [path for path in found if path not in own and not _of_a_store(path)]
 
 
 def _within(folder: Path, passed_over: set[Path]) -> Iterator[Path]:
@@ -63,6 +67,12 @@ def _within(folder: Path, passed_over: set[Path]) -> Iterator[Path]:
             yield from _within(path, passed_over)
         elif path.is_file():
             yield path.absolute()
+
+
+def _of_a_store(path: Path) -> bool:
+    """Tell whether a file belongs to another store: on macOS stores lie in the same folder as typed lines and log."""
+    stores = (path.with_name(path.name.removesuffix(ending)) for ending in ENDINGS)
+    return any(each.is_file() and holds_store(each) for each in stores)
 
 
 def sought(texts: Iterable[str]) -> Windows:

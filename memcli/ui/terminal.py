@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import StringIO
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, cast
 
 from memcli.errors import InputError, MemcliError
 from memcli.ui.sanitize import clean, json_line
@@ -24,6 +24,25 @@ class Report(Protocol):
     """Hears how far long work has come: what is done, and of how much."""
 
     def __call__(self, done: int, total: int, /) -> None: ...
+
+
+class _Unread:
+    """A stream whose reader may leave without the writer hearing of it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(BrokenPipeError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(BrokenPipeError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 @dataclass
@@ -77,6 +96,15 @@ class Terminal:
         return Console(file=file, no_color=not self.colored, highlight=False, soft_wrap=False, emoji=False)
 
     # --- writing ---
+
+    @contextmanager
+    def to_the_end(self) -> Iterator[None]:
+        """Carry out the block whoever still reads: `memcli forget ... --yes | head` is not to stop at its list."""
+        stream, self.stdout = self.stdout, cast("TextIO", _Unread(self.stdout))
+        try:
+            yield
+        finally:
+            self.stdout = stream
 
     def out(self, text: str = "", *, end: str = "\n", flush: bool = False) -> None:
         """Write text for people or pipes to stdout."""

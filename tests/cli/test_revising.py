@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from memcli.cli import main
 from memcli.store import health, messages, operations, threads
 from memcli.store.database import Store
 from memcli.store.journal import Journal
 from memcli.types import Kind, Memory, Message, Role, Source, Trust
-from tests.program import Program
+from memcli.ui.terminal import Terminal
+from tests.program import Program, Stream
 
 AT = "2026-03-01T09:30:00Z"
 MOVED = "Well! I moved to Porto last week, for work."
@@ -369,3 +372,19 @@ def test_what_a_core_block_said_before_is_shown_before_it_is_forgotten(memcli: P
     done = memcli("forget", "--query", "quokka77", "--yes", "--json").json
     assert (done["removed"], done["traces"]) == ({"core_blocks": 1, "core_versions": 2}, 0)
     assert memcli("undo", "2", "--yes").out.count("core:forgotten (forgotten meanwhile)") == 2
+
+
+class Left(Stream):
+    """A pipe whose reader left before the first line."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+
+@pytest.mark.parametrize("command", [["forget", "--query", "blue"], ["undo"]])
+def test_what_was_agreed_to_is_done_though_nobody_reads_the_list(memcli: Program, command: list[str]) -> None:
+    memcli("remember", "my bicycle is blue")
+    out = Left()
+    terminal = Terminal(Stream(), out, Stream(), memcli.environ)
+    main.run([*command, "--yes"], terminal, memcli.paths)
+    assert memcli("list", "--json").json == {"memories": []}

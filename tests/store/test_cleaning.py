@@ -13,6 +13,7 @@ from memcli.errors import StoreLocked, StoreUnwritable
 from memcli.paths import Paths, append_private
 from memcli.store import cleaning, purge, typed, words, workers
 from memcli.store.database import Store
+from memcli.store.scan import Windows
 from tests.store.making import NOW, Filled, python
 
 SECRET = "my locker code is 4711-Zanzibar"
@@ -82,6 +83,45 @@ def test_files_that_quote_nothing_are_left_as_they_are(filled: Filled, paths: Pa
     before = [(path, path.stat().st_ino) for path in (paths.history, paths.log)]
     forget(filled, SECRET)
     assert [(path, path.stat().st_ino) for path, _ in before] == before
+
+
+@pytest.mark.parametrize("name", ["history", "log"])
+def test_typed_lines_and_log_are_cleaned_where_they_are_links(
+    filled: Filled, paths: Paths, tmp_path: Path, name: str
+) -> None:
+    kept, link = tmp_path / "elsewhere" / name, getattr(paths, name)
+    append_private(kept, typed.written([SECRET, "/help"]))
+    paths.state.mkdir()
+    link.symlink_to(kept)
+    receipt = forget(filled, SECRET)
+    assert typed.entries(kept.read_text()) == ["/help"]
+    assert link.is_symlink()
+    assert str(link) in receipt.files
+
+
+def test_another_store_beside_typed_lines_is_no_trace(filled: Filled, paths: Paths) -> None:
+    paths.state.mkdir()
+    with Store.open(paths.state / "other.db") as other:
+        Filled(other).say(SECRET)  # so that it stands in its -wal file, too
+        assert forget(filled, SECRET).traces == 0
+        assert SECRET in other.value("SELECT group_concat(content) FROM messages")
+
+
+def test_lines_are_looked_at_together_however_many_there_are(
+    filled: Filled, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    among = Windows.among
+    monkeypatch.setattr(Windows, "among", lambda self, data: looks.append(len(data)) or among(self, data))
+    for lines in (1, 200):
+        typed_lines = [f"/search locker code {number}" for number in range(lines)]
+        paths.history.unlink(missing_ok=True)
+        append_private(paths.history, typed.written(typed_lines))
+        forget(filled, SECRET)
+        assert typed.entries(paths.history.read_text()) == []
+        looks.append(-1)
+    once, often = looks[: looks.index(-1)], looks[looks.index(-1) + 1 : -1]
+    assert len(often) <= len(once) + 2
 
 
 def test_models_and_embedders_are_not_looked_through(filled: Filled, paths: Paths) -> None:
