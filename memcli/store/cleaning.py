@@ -8,7 +8,7 @@ it alone, and no second forgetting begins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -30,10 +30,14 @@ Progress = Callable[[int, int], None]
 STEPS = 5
 
 
-def mark(store: Store, texts: list[str]) -> None:
-    """Note that `texts` have been deleted and are to be cleaned away. Call it in the transaction that deletes."""
+def mark(store: Store, texts: Iterable[str] = (), asked: Iterable[str] = ()) -> None:
+    """Note that `texts` have been deleted and are to be cleaned away, and that the user `asked` for that by these words.
+
+    Call it in the transaction that deletes.
+    """
     store.run(f"INSERT OR REPLACE INTO meta VALUES (?, {_NAMED})", (_MARK, workers.name()))
-    store.run_many("INSERT INTO forgetting VALUES (?)", [(text,) for text in dict.fromkeys(texts)])
+    noted = [(text, 0) for text in dict.fromkeys(texts)] + [(text, 1) for text in dict.fromkeys(asked)]
+    store.run_many("INSERT INTO forgetting VALUES (?, ?)", noted)
 
 
 def unclean(store: Store) -> bool:
@@ -62,7 +66,7 @@ def finish(store: Store, progress: Progress = lambda done, of: None) -> None:
     with store.atomic():
         if not stalled(store):
             return
-        mark(store, [])
+        mark(store)
     with leaving(store):
         clean(store, progress)
         done(store)
@@ -93,7 +97,9 @@ def clean(store: Store, progress: Progress = lambda done, of: None, *, thoroughl
     """
     progress(1, STEPS)
     gone, stuck = derived.remove(store)
-    changed = outside.take_out(store, [text for (text,) in store.rows("SELECT text FROM forgetting")])
+    noted = store.rows("SELECT text, asked FROM forgetting")
+    texts, asked = ([text for text, by_words in noted if by_words == kind] for kind in (0, 1))
+    changed = outside.take_out(store, texts, asked)
     progress(2, STEPS)
     small = index.size(store) <= SMALL
     if small or thoroughly or vocabulary.stale(store):

@@ -147,7 +147,7 @@ def _removed(
         items = (*closure.messages, *closure.memories, *closure.threads)
         operations.record(store, action=derived.FORGETTING, actor=actor, items=items, now=now, detail={"rows": rows})
         labels = {label for (label,) in store.rows(_LABELS)}  # a line that has one of these says nothing of what went
-        cleaning.mark(store, [*(text for text in gone.texts if text not in labels), *typed])
+        cleaning.mark(store, (text for text in gone.texts if text not in labels), typed)
     return gone, rows, gone.large or unfinished
 
 

@@ -44,6 +44,16 @@ def test_typed_lines_go_that_hold_a_text_or_a_piece_of_it(filled: Filled, paths:
     assert receipt.traces == 0
 
 
+def test_what_was_asked_for_by_its_words_stands_in_no_typed_line_however_short(filled: Filled, paths: Paths) -> None:
+    append_private(paths.history, typed.written(["/search Anna", "where does ANNA live?", "Susanna", "hello"]))
+    append_private(paths.log, "no such text: anna\nelsewhere\n")
+    filled.say("My niece is called Anna")
+    closure = purge.closure_matching(filled.store, "Anna")
+    purge.forget(filled.store, closure, NOW, typed=["Anna"])
+    assert typed.entries(paths.history.read_text()) == ["hello"], "as in --query, which matches in any case and place"
+    assert paths.log.read_text() == "elsewhere\n"
+
+
 def test_a_short_text_takes_only_a_line_that_says_nothing_else(filled: Filled, paths: Paths) -> None:
     append_private(paths.history, typed.written(["tea", "steam"]))
     forget(filled, "tea")

@@ -25,5 +25,6 @@ CREATE INDEX lapses_by_successor ON lapses (superseded_by) WHERE superseded_by I
 
 -- What a forgetting has removed and not yet cleaned out of every file; it goes with the cleaning.
 CREATE TABLE forgetting (
-    text TEXT NOT NULL
+    text  TEXT NOT NULL,
+    asked INTEGER NOT NULL DEFAULT 0  -- 1: what was asked for by its words, which is to stand in no typed line
 ) STRICT;
