@@ -31,9 +31,9 @@ STEPS = 5
 
 
 def mark(store: Store, texts: Iterable[str] = (), asked: Iterable[str] = ()) -> None:
-    """Note that `texts` have been deleted and are to be cleaned away, and that the user `asked` for that by these words.
+    """Note that `texts` have been deleted and are to be cleaned away. Call it in the transaction that deletes.
 
-    Call it in the transaction that deletes.
+    `asked` are the words by which the user asked for it, where he did.
     """
     store.run(f"INSERT OR REPLACE INTO meta VALUES (?, {_NAMED})", (_MARK, workers.name()))
     noted = [(text, 0) for text in dict.fromkeys(texts)] + [(text, 1) for text in dict.fromkeys(asked)]

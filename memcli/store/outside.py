@@ -1,8 +1,8 @@
 """Take texts out of what memcli writes beside the store: typed lines, the log, what a killed editor left.
 
-Invariant: an entry goes where it holds a removed text, or eight bytes of one that nothing kept holds; and where it holds
-the words by which the user asked for it, in any case. A typed line that was kept as a message or a memory stays, then,
-unless what it says has been forgotten.
+Invariant: an entry goes where it holds a removed text, or eight bytes of one that nothing kept holds; and where it
+holds the words by which the user asked for it, in any case. A typed line that was kept as a message or a memory stays,
+then, unless what it says has been forgotten.
 """
 
 from __future__ import annotations
