@@ -53,16 +53,11 @@ def embedder_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import subprocess
     import sys
 
-    from filelock import FileLock
-
-    run = tmp_path_factory.getbasetemp()
-    home = (run.parent if "PYTEST_XDIST_WORKER" in os.environ else run) / "shared"
+    home = tmp_path_factory.mktemp("shared")
     env = {**os.environ, "XDG_CACHE_HOME": str(home), "MEMCLI_DB": str(home / "m.db"), "HOME": str(home)}
-    with FileLock(f"{home}.lock"):  # the first of the processes that the tests run in does it
-        if not home.exists():
-            home.mkdir()
-            command = [sys.executable, "-m", "memcli", "-q", "remember", "warm up"]
-            subprocess.run(command, env=env, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "memcli", "-q", "remember", "warm up"], env=env, check=True, capture_output=True
+    )
     return home
 
 
