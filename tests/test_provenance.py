@@ -192,7 +192,7 @@ def with_models(tmp_path_factory: pytest.TempPathFactory, embedder_cache: Path) 
         embedder.close()
 
 
-@pytest.fixture(params=["by_sight", pytest.param("with_models", marks=pytest.mark.model)])
+@pytest.fixture(params=["by_sight", pytest.param("with_models", marks=[pytest.mark.model, pytest.mark.long])])
 def had(request: pytest.FixtureRequest) -> Talk:
     talk: Talk = request.getfixturevalue(request.param)
     return talk

@@ -80,7 +80,7 @@ def test_two_processes_share_the_queue(home: Path) -> None:
 
 
 def test_a_worker_that_lost_its_lease_writes_nothing(home: Path) -> None:
-    slow = start(home, 1.0, "consolidate")
+    slow = start(home, 3.0, "consolidate")
     assert slow.stdout
     assert slow.stdout.readline() == "note 0\n"
     with Store.open(Program(home, {}).paths.store) as store:
@@ -108,7 +108,7 @@ def check_kills(home: Path, times: int) -> None:
 
 
 def test_killed_at_random_moments_and_run_again_each_message_is_formed_once(home: Path) -> None:
-    check_kills(home, 6)
+    check_kills(home, 3)
 
 
 @pytest.mark.long
