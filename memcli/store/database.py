@@ -24,7 +24,7 @@ import apsw
 from memcli import __version__
 from memcli.errors import MemcliError, NotAStore, NothingFound, StoreError, StoreLocked, StoreNewer, StoreUnwritable
 from memcli.paths import Paths, make_private
-from memcli.store import migrations
+from memcli.store import migrations, peek
 from memcli.store.faults import Translated
 
 APPLICATION_ID = int.from_bytes(b"mcli", "big")
@@ -224,8 +224,7 @@ def _refuse_other_files(path: Path) -> None:
         if not stat.S_ISREG(mode):
             what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
             raise NotAStore(f"{path} is {what}, not a memcli store", "name a file: --db FILE")
-        with path.open("rb") as file:
-            head = file.read(_HEADER)
+        head = peek.head(path, _HEADER)
     except FileNotFoundError:
         raise NothingFound(f"there is no store at {path}", "it is made by: memcli remember TEXT") from None
     except OSError as error:
@@ -239,8 +238,7 @@ def _refuse_other_files(path: Path) -> None:
 
 def holds_store(path: Path) -> bool:
     """Tell whether a file that is there is a store, and not an encrypted one. Raises OSError."""
-    with path.open("rb") as file:
-        return _is_ours(file.read(_HEADER))
+    return _is_ours(peek.head(path, _HEADER))
 
 
 def _is_ours(head: bytes) -> bool:

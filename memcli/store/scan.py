@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 WIDTH = 8  # bytes: one machine word
 MOST = 500_000  # windows that are looked for, spread evenly over the texts where there are more
 _AT_ONCE = 1 << 18  # windows in a step, in which no copy leaves the processor's cache; 2^16 takes a third longer
-_PIECE = 1 << 24  # bytes of a file that are read at a time
 _SPREAD = 128  # of windows that are not looked for, one in so many is looked at closer
 _FACTOR = 0x9E3779B97F4A7C15  # 2^64 by the golden ratio: Knuth's multiplicative hashing
 
@@ -64,16 +62,12 @@ class Windows:
                 found[places[self.values[places] == likely]] = True
         return Windows(self.values[found])
 
-    def in_file(self, path: Path) -> Windows:
-        """Return those that stand in a file. Raises OSError.
-
-        It is read in pieces, not mapped: a file that another process cuts short meanwhile would end this one.
-        """
+    def in_pieces(self, pieces: Iterable[bytes]) -> Windows:
+        """Return those that stand in what the pieces make up."""
         found, tail = none(), b""
-        with path.open("rb") as file:
-            while piece := file.read(_PIECE):
-                found = found.together(self.among(tail + piece))
-                tail = piece[1 - WIDTH :]
+        for piece in pieces:
+            found = found.together(self.among(tail + piece))
+            tail = (tail + piece)[1 - WIDTH :]
         return found
 
     def shared(self, others: Windows) -> Windows:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from memcli.store import typed
+from memcli.store import peek, typed
 from memcli.store.database import MAGIC, Store, holds_store
 from memcli.store.scan import WIDTH, Windows, none, windows
 from memcli.store.spelling import spelled
@@ -23,6 +23,7 @@ ENDINGS = ("", "-wal", "-shm", "-journal")  # of the files that SQLite keeps for
 BESIDE = 3  # bytes of a window that may be a number of the file's own
 
 _OWN = (("chunks_vec_info", "key", "value"), ("chunks_fts_config", "k", "v"))  # what the indexes note of themselves
+_PIECE = 1 << 24  # bytes of a file that are read at a time: a mapped one, cut short by another process, ends this one
 _SCRATCH = ("forgetting",)  # tables of texts that go: what stands in them is not kept
 
 
@@ -85,7 +86,7 @@ def look(store: Store, removed: Sequence[str], vectors: Iterable[bytes] = ()) ->
     """Look for the `removed` texts and vectors in all files. Raises OSError where one cannot be read."""
     pieces = windows(vectors, every=WIDTH).without(windows([bytes(WIDTH)]))  # in any 15 bytes of one there is one
     wanted = sought(removed).together(pieces)
-    paths = [*files(store), *beside(store)]
+    paths = [path for path in (*files(store), *beside(store)) if path != store.path.with_name(f"{store.path.name}-shm")]
     held = [(path, in_file(store, path, wanted)) for path in paths] if wanted else []
     everything = none()
     for _, found in held:
@@ -104,7 +105,10 @@ def in_file(store: Store, path: Path, wanted: Windows) -> Windows:
             return wanted.among(lines.encode(errors="surrogateescape"))
         if store.paths and path == store.paths.log.absolute():
             return wanted.among(path.read_bytes().replace(b"\n", b"\0"))  # line by line, as it is cleaned
-        return wanted.in_file(path)
+        if path == store.path:
+            return wanted.in_pieces(peek.pieces(path, _PIECE))
+        with path.open("rb") as file:
+            return wanted.in_pieces(iter(lambda: file.read(_PIECE), b""))
     except FileNotFoundError:
         return none()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,18 +43,15 @@ def test_a_text_shorter_than_a_window_has_none() -> None:
     assert len(windows(["eight888"])) == 1
 
 
-def test_a_window_across_the_pieces_of_a_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scan, "_PIECE", 10)
-    path = tmp_path / "file"
-    path.write_bytes(b"." * 7 + b"a secret text" + b"." * 30 + b"eight888")
-    assert found(windows(["secret text", "eight888", "not there"]).in_file(path)) == naive(
-        ["secret text", "eight888"], path.read_bytes()
-    )
+@given(st.lists(st.binary(max_size=12), max_size=8))
+def test_a_window_across_pieces_is_found(pieces: list[bytes]) -> None:
+    texts = ["a secret text", "eight888"]
+    whole = [b"." * 7 + b"a sec", b"ret t", b"", b"ext.", *pieces, b"eig", b"ht888"]
+    assert found(windows(texts).in_pieces(whole)) == naive(texts, b"".join(whole))
 
 
-def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    assert not windows(["a secret text"]).in_file(tmp_path / "file")
+def test_nothing_holds_nothing() -> None:
+    assert not windows(["a secret text"]).in_pieces([])
 
 
 def test_of_too_much_text_an_even_part_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
