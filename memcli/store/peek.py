@@ -21,7 +21,8 @@ _SYSTEM = "unix"  # not the layer of encryption on top of it, which would decryp
 
 class _File(apsw.VFSFile):
     def __init__(self, path: Path) -> None:
-        super().__init__(_SYSTEM, str(path), [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY, 0])
+        whole = os.path.realpath(path)  # SQLite follows no links here
+        super().__init__(_SYSTEM, whole, [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY, 0])
 
     def close(self) -> None:
         self.xClose()
