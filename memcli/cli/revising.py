@@ -11,6 +11,7 @@ from memcli.cli.context import Run, of, words
 from memcli.cli.options import AsJson
 from memcli.errors import InputError, NothingFound
 from memcli.memory import editing, timeline
+from memcli.memory.current import current
 from memcli.store import ids, undoing, versions
 from memcli.types import Memory, Owner
 from memcli.ui import history as telling
@@ -79,7 +80,7 @@ def edit(
     """
     run = of(ctx)
     store, now = run.workspace.store, timeline.utc(run.now())
-    memory = editing.editable(store, id_, now=now)
+    memory = current(store, id_, now=now, to="edit")
     done = editing.edit(store, memory, _text(run, memory, text), embedder=run.workspace.embedder, now=now)
     if json:
         run.terminal.data(past.shape(past.of(store, done.memory, now)))

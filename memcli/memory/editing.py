@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from memcli.engines import Embedder
 from memcli.errors import InputError, NothingFound
 from memcli.memory import indexing
+from memcli.memory.current import current
 from memcli.memory.remember import check_text, read_back
-from memcli.memory.timeline import day
-from memcli.store import ids, lineage, memories
+from memcli.store import memories
 from memcli.store.database import Store
 from memcli.store.journal import Journal
 from memcli.types import Memory, Owner, Trust
@@ -21,21 +21,6 @@ class Edited:
 
     memory: Memory
     old: Memory | None
-
-
-def editable(store: Store, id: str, *, now: str) -> Memory:  # noqa: A002
-    """Return the current memory with this id, or beginning of one. Raises NothingFound, InputError."""
-    owner, full = ids.resolve(store, id)
-    if owner is Owner.MESSAGE:
-        raise InputError(f"{full} is a message: what was said is not edited", "'memcli forget' takes it out")
-    memory = memories.get(store, full)
-    if memory.retired_at:
-        newest = lineage.successor(store, memory)
-        hint = f"its successor can be: memcli edit {newest.id}" if newest else "'memcli remember' keeps a new one"
-        raise InputError(f"memory {full} is retired and cannot be edited", hint)
-    if memory.expires_at and memory.expires_at <= now:
-        raise InputError(f"memory {full} expired on {day(memory.expires_at)}", "'memcli remember' keeps a new one")
-    return memory
 
 
 def edit(store: Store, memory: Memory, text: str, *, embedder: Embedder | None, now: str) -> Edited:
@@ -51,7 +36,7 @@ def edit(store: Store, memory: Memory, text: str, *, embedder: Embedder | None, 
         return Edited(memory, None)
     ready = indexing.prepare([text], embedder)[0]
     with store.atomic():
-        if editable(store, memory.id, now=now).text != memory.text:
+        if current(store, memory.id, now=now, to="edit").text != memory.text:
             raise NothingFound(f"memory {memory.id} has been changed meanwhile")
         journal = Journal(store, action="edit", actor="user", now=now)
         new = memories.find_exact(store, text, now=now)

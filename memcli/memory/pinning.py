@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memcli.errors import InputError
-from memcli.memory.timeline import day
-from memcli.store import ids, lineage, memories
+from memcli.memory.current import current
+from memcli.store import memories
 from memcli.store.database import Store
 from memcli.store.journal import Journal
-from memcli.types import Memory, Owner
+from memcli.types import Memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +29,9 @@ def pin(store: Store, given: Sequence[str], *, now: str, pinned: bool = True) ->
     Raises NothingFound, AmbiguousId; InputError for a message and for a memory that is retired or has expired.
     """
     with store.atomic():
-        chosen = {memory.id: memory for memory in (_current(store, id_, now) for id_ in given)}
+        chosen = {memory.id: memory for memory in (current(store, id_, now=now, to="pin") for id_ in given)}
         journal = Journal(store, action="pin" if pinned else "unpin", actor="user", now=now)
         for memory in chosen.values():
             journal.pin(memory.id, pinned=pinned)
         journal.record()
         return [Pinned(memories.get(store, id_), memory.pinned is pinned) for id_, memory in chosen.items()]
-
-
-def _current(store: Store, given: str, now: str) -> Memory:
-    owner, full = ids.resolve(store, given)
-    if owner is Owner.MESSAGE:
-        raise InputError(f"{full} is a message: only memories can be pinned", "'memcli remember' makes a memory of it")
-    memory = memories.get(store, full)
-    if memory.retired_at:
-        newest = lineage.successor(store, memory)
-        hint = f"what took its place can be: {newest.id}" if newest else "memories are listed by: memcli list"
-        raise InputError(f"memory {full} is retired and cannot be pinned", hint)
-    if memory.expires_at and memory.expires_at <= now:
-        hint = "'memcli remember' keeps it anew"
-        raise InputError(f"memory {full} expired on {day(memory.expires_at)} and cannot be pinned", hint)
-    return memory

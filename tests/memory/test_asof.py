@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from memcli.memory import editing, remember
+from memcli.memory.current import current
 from memcli.memory.timeline import utc
 from memcli.store import asof, health, memories, purge, undoing
 from memcli.store.database import Store
@@ -141,7 +142,7 @@ class Both:
     def edit(self, id_: str, _: str, __: int) -> None:
         text, old = self.text(), self.replay.now.held[id_]
         self.replay.begin(self.when)
-        memory = editing.editable(self.store, id_, now=self.when)
+        memory = current(self.store, id_, now=self.when, to="edit")
         made = editing.edit(self.store, memory, text, embedder=EMBEDDER, now=self.when).memory
         del self.replay.now.held[id_]
         self.replay.add(made.id, self.when, **old | {"text": text, "confirmed_at": None})

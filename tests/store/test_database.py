@@ -120,7 +120,7 @@ def test_an_empty_file_becomes_a_private_store(path: Path) -> None:
 
 def test_without_create_a_missing_store_is_not_made(path: Path) -> None:
     path.parent.mkdir()
-    refusal(path, NothingFound, create=False)
+    assert "there is no store" in refusal(path, NothingFound, create=False).message
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_without_create_a_missing_store_is_not_made(path: Path) -> None:
 def test_a_file_that_is_something_else_is_refused_untouched(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
-    refusal(path, NotAStore)
+    assert "is not a memcli store" in refusal(path, NotAStore).message
 
 
 def test_another_programs_database_is_refused_untouched(path: Path) -> None:
@@ -138,7 +138,7 @@ def test_another_programs_database_is_refused_untouched(path: Path) -> None:
     other.execute("CREATE TABLE recipes (name TEXT)")
     other.commit()
     other.close()
-    refusal(path, NotAStore)
+    assert "is not a memcli store" in refusal(path, NotAStore).message
 
 
 def test_a_folder_is_refused(path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_path_below_a_file_is_refused(path: Path) -> None:
 def test_a_newer_store_is_refused_untouched(path: Path) -> None:
     with Store.open(path) as store:
         store.run(f"PRAGMA user_version = {migrations.NEWEST + 1}")
-    refusal(path, StoreNewer)
+    assert f"has schema {migrations.NEWEST + 1}" in refusal(path, StoreNewer).message
 
 
 def test_a_newer_version_that_is_only_in_the_wal_is_seen(path: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_newer_version_that_is_only_in_the_wal_is_seen(path: Path) -> None:
 def test_a_truncated_store_is_reported_as_damaged(path: Path) -> None:
     Store.open(path).close()
     path.write_bytes(path.read_bytes()[:3000])
-    refusal(path, StoreDamaged)
+    assert str(path) in refusal(path, StoreDamaged).message
 
 
 def test_damage_in_the_middle_is_reported_when_it_is_met(filled: Filled, path: Path) -> None:
@@ -192,7 +192,7 @@ def test_a_store_that_another_process_holds_is_reported_as_locked(path: Path) ->
     Store.open(path).close()
     holder = apsw.Connection(str(path))
     holder.execute("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").fetchall()
-    refusal(path, StoreLocked)
+    assert str(path) in refusal(path, StoreLocked).message
     holder.close()
 
 
