@@ -17,8 +17,8 @@ from memcli.paths import write_private
 from memcli.store import traces, typed
 from memcli.store.database import Store
 from memcli.store.scan import WIDTH, Windows
+from memcli.store.traces import SHORTEST
 
-SHORTEST = 6  # characters: a shorter text is in other entries by chance, so only an entry equal to it goes
 LONG = 4_000  # bytes of an entry from which on one look at all its windows is quicker than one at each (0.2 ms)
 
 
@@ -75,6 +75,7 @@ def _holding(store: Store, path: Path, gone: _Gone) -> Callable[[str], bool]:
     pieces = set(left.each())
 
     def holds(entry: str) -> bool:
+        # A short text is in other entries by chance, so only an entry equal to it goes.
         if any(text in entry if len(text) >= SHORTEST else entry.strip() == text for text in gone.texts):
             return True
         if gone.asked and any(words in entry.casefold() for words in gone.asked):

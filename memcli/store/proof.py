@@ -87,10 +87,9 @@ def prove(store: Store, gone: Manifest) -> Proof:
 def _rows(store: Store, ids: Iterable[str]) -> Iterator[int]:
     """Yield for each column that names rows how many name one of `ids`."""
     wanted = listed(ids)
-    tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
-    for (table,) in store.rows(f"{tables} AND name NOT GLOB 'chunks_*' AND name NOT GLOB 'sqlite_*'"):
-        for column, kind in store.rows("SELECT name, type FROM pragma_table_info(?)", (table,)):
-            if table not in _LOG and kind == "TEXT" and (column.endswith("id") or column == "superseded_by"):
+    for table, columns in traces.texts_of(store).items():
+        for column in columns:
+            if table not in _LOG and (column.endswith("id") or column == "superseded_by"):
                 sql = f'SELECT count(*) FROM "{table}" WHERE "{column}" IN (SELECT value FROM json_each(?))'
                 yield int(store.value(sql, (wanted,)))
 

@@ -20,6 +20,8 @@ from memcli.store.scan import WIDTH, Windows, none, windows
 from memcli.store.spelling import spelled
 
 ENDINGS = ("", "-wal", "-shm", "-journal")  # of the files that SQLite keeps for a store
+SHORTEST = 6  # characters: shorter texts occur by chance
+_BUDGET = 4 << 30  # characters read at most, about two seconds; beyond it, only every n-th text is looked for
 BESIDE = 3  # bytes of a window that may be a number of the file's own
 
 _OWN = (("chunks_vec_info", "key", "value"), ("chunks_fts_config", "k", "v"))  # what the indexes note of themselves
@@ -159,15 +161,24 @@ class _Columns:
     names: tuple[str, ...]
 
 
+def texts_of(store: Store) -> dict[str, list[str]]:
+    """Return the columns of text of the store's own tables, by table, in the order in which they stand in a row."""
+    sql = """
+        SELECT t.name, c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
+        WHERE t.type = 'table' AND t.sql NOT LIKE 'CREATE VIRTUAL%' AND c.type = 'TEXT'
+        AND t.name NOT GLOB 'chunks_*' AND t.name NOT GLOB 'sqlite_*' ORDER BY t.name, c.cid
+    """  # what begins so is the indexes'
+    found: dict[str, list[str]] = {}
+    for table, column in store.rows(sql):
+        found.setdefault(table, []).append(column)
+    return found
+
+
 def _columns(store: Store) -> Iterator[_Columns]:
     """Yield where all that is kept stands: rows of tables, and the schema."""
-    tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
-    shadows = " ".join(f"AND name NOT GLOB '{each}'" for each in ("chunks_fts_*", "chunks_vec_*", "sqlite_*"))
-    for (table,) in store.rows(f"{tables} {shadows} ORDER BY name"):
-        sql = "SELECT name FROM pragma_table_info(?) WHERE type = 'TEXT'"
-        names = tuple(f'"{name}"' for (name,) in store.rows(sql, (table,)))
-        if names and table not in _SCRATCH:
-            yield _Columns(table, names)
+    for table, names in texts_of(store).items():
+        if table not in _SCRATCH:
+            yield _Columns(table, tuple(f'"{name}"' for name in names))
     for table, key, value in _OWN:
         if store.rows("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)):
             yield _Columns(table, (key, f"CAST({value} AS TEXT)"))
@@ -186,10 +197,6 @@ def mentions(store: Store, removed: Sequence[str]) -> tuple[str, ...]:
     everything = "\n".join(text for _, text in kept)
     found = [text for text in _within_budget(texts, len(everything)) if text in everything]
     return tuple(sorted(id_ for id_, text in kept if any(part in text for part in found)))
-
-
-SHORTEST = 6  # characters: shorter texts occur by chance
-_BUDGET = 4 << 30  # characters read at most, about two seconds; beyond it, only every n-th text is looked for
 
 
 def _within_budget(texts: Sequence[str], size: int) -> Sequence[str]:
