@@ -19,7 +19,7 @@ from memcli.memory.formation.records import Former
 from memcli.memory.resuming import ThreadStates
 from memcli.memory.timeline import LOCAL
 from memcli.paths import Paths
-from memcli.store import cleaning, index, rebinding
+from memcli.store import index, marks, rebinding
 from memcli.store.database import Store
 
 if TYPE_CHECKING:
@@ -66,6 +66,10 @@ class Workspace:
 
     def _finish_forgetting(self, store: Store) -> None:
         """Clean up after a forgetting that was cut short, as no process is at it any more."""
+        if marks.held(store) is None:
+            return
+        from memcli.store import cleaning
+
         if not cleaning.stalled(store):
             return
         self.notice("finishing a forgetting that was interrupted")

@@ -11,7 +11,7 @@ from memcli.cli.context import of
 from memcli.cli.options import AsJson, AsOf
 from memcli.errors import NothingFound
 from memcli.memory import fading, timeline
-from memcli.store import asof, ids, lineage, memories, messages, uses
+from memcli.store import ids, lineage, memories, messages, uses
 from memcli.types import Kind, Owner
 from memcli.ui import past, render, shapes
 
@@ -37,6 +37,8 @@ def list_(
     now = run.now()
     when = timeline.past(as_of, now) if as_of is not None else None
     if when:
+        from memcli.store import asof
+
         records = asof.believed(store, when, kind=kind, retired=everything)
     else:
         records = memories.current(store, now=timeline.utc(now), kind=kind, retired=everything)

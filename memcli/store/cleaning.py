@@ -15,8 +15,8 @@ from pathlib import Path
 from memcli.errors import StoreError, StoreLocked, StoreUnwritable
 from memcli.store import derived, index, outside, vocabulary, words, workers
 from memcli.store.database import Store
+from memcli.store.marks import UNCLEAN, held
 
-_MARK = "unclean"  # in meta: which process cleans and since when, while deleted bytes may still be in the files
 _NAMED = "? || ' ' || strftime('%s', 'now')"
 _LEFT = "left"  # nobody cleans
 LEASE = 1800  # seconds: nobody cleans for longer, so that the number of a dead process may be another's by then
@@ -35,22 +35,22 @@ def mark(store: Store, texts: Iterable[str] = (), asked: Iterable[str] = ()) -> 
 
     `asked` are the words by which the user asked for it, where he did.
     """
-    store.run(f"INSERT OR REPLACE INTO meta VALUES (?, {_NAMED})", (_MARK, workers.name()))
+    store.run(f"INSERT OR REPLACE INTO meta VALUES (?, {_NAMED})", (UNCLEAN, workers.name()))
     noted = [(text, 0) for text in dict.fromkeys(texts)] + [(text, 1) for text in dict.fromkeys(asked)]
     store.run_many("INSERT INTO forgetting VALUES (?, ?)", noted)
 
 
 def unclean(store: Store) -> bool:
     """Tell whether bytes of deleted rows may still be in the files."""
-    return _held(store) is not None
+    return held(store) is not None
 
 
 def stalled(store: Store) -> bool:
     """Tell whether a cleaning was cut short and nobody is at it."""
-    held = _held(store)
-    if held is None:
+    at_it = held(store)
+    if at_it is None:
         return False
-    cleaner, _, since = held.partition(" ")
+    cleaner, _, since = at_it.partition(" ")
     now = int(store.value("SELECT strftime('%s', 'now')"))
     return ":" not in cleaner or workers.dead(cleaner) or not 0 <= now - int(since or 0) <= LEASE
 
@@ -74,18 +74,18 @@ def finish(store: Store, progress: Progress = lambda done, of: None) -> None:
 
 def done(store: Store) -> None:
     """Take the mark away. That writes to the WAL again, but nothing that was deleted."""
-    store.run("DELETE FROM meta WHERE key = ?", (_MARK,))
+    store.run("DELETE FROM meta WHERE key = ?", (UNCLEAN,))
 
 
 @contextmanager
 def leaving(store: Store) -> Iterator[None]:
     """Leave a cleaning to whoever comes next where it fails, although this process lives on."""
-    held = _held(store)
+    own = held(store)
     try:
         yield
     finally:
         with suppress(StoreError, StoreUnwritable):
-            store.run("UPDATE meta SET value = ? WHERE key = ? AND value = ?", (_LEFT, _MARK, held))
+            store.run("UPDATE meta SET value = ? WHERE key = ? AND value = ?", (_LEFT, UNCLEAN, own))
 
 
 def clean(store: Store, progress: Progress = lambda done, of: None, *, thoroughly: bool = True) -> list[Path]:
@@ -115,11 +115,6 @@ def clean(store: Store, progress: Progress = lambda done, of: None, *, thoroughl
         raise StoreUnwritable(f"{stuck[0]} cannot be removed, and may quote what was forgotten", "remove it yourself")
     progress(4, STEPS)
     return [*gone, *changed]
-
-
-def _held(store: Store) -> str | None:
-    row = store.one("SELECT value FROM meta WHERE key = ?", (_MARK,))
-    return str(row[0]) if row else None
 
 
 def _truncate(store: Store) -> None:
