@@ -1,4 +1,4 @@
-"""The mark of a forgetting that is not cleaned up after yet: each start looks for it, and loads nothing else for that."""
+"""The mark of a forgetting that is not cleaned up after yet. Each start looks for it, and loads no more than this."""
 
 from __future__ import annotations
 
