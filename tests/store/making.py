@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -32,13 +33,15 @@ class Filled:
         index.adopt(store, EMBEDDER.identity, EMBEDDER.dimension)
         self.thread = threads.create(store, now=NOW, name="first")
 
-    def say(self, text: str, *, now: str = NOW, thread: str | None = None, **more: object) -> Message:
+    def say(
+        self, text: str, *, now: str = NOW, thread: str | None = None, role: Role = Role.USER, **more: object
+    ) -> Message:
         message = messages.add(
             self.store,
             thread_id=thread or self.thread.id,
-            role=Role.USER,
+            role=role,
             content=text,
-            trust=Trust.USER,
+            trust=Trust(role),
             now=now,
             **more,  # type: ignore[arg-type]
         )
@@ -60,6 +63,18 @@ class Filled:
         )
         self.index(Owner.MEMORY, memory.id, [text])
         return memory
+
+    def say_rare_words(self) -> tuple[list[str], list[Message]]:
+        """Say words that stand nowhere else among many others, and return both: some begin a page of the index."""
+        chance = random.Random(4)  # with this seed
+        common = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=8)) for _ in range(3000)]
+        rare = ["q" + "".join(chance.choices("jqxzvk", k=11)) for _ in range(600)]
+        with self.store.atomic():
+            for _ in range(300):
+                self.say(" ".join(chance.sample(common, 40)))
+            said = [self.say(" ".join(rare[n : n + 20])) for n in range(0, 600, 20)]
+        words.rebuild(self.store)
+        return rare, said
 
     def supersede(self, old: Memory, new: Memory, now: str = NOW) -> None:
         self.store.run("UPDATE memories SET retired_at = ?, superseded_by = ? WHERE id = ?", (now, new.id, old.id))

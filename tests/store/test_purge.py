@@ -221,15 +221,7 @@ def test_a_long_text_over_many_pages_is_gone_too(filled: Filled) -> None:
 
 @pytest.mark.usefixtures("of_any_size")
 def test_not_even_the_beginning_of_a_forgotten_word_stays_in_the_full_text_index(filled: Filled) -> None:
-    # The index repeats the beginnings of words that stand at the borders of its pages; with this seed, some are ours.
-    chance = random.Random(4)
-    common = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=8)) for _ in range(3000)]
-    rare = ["q" + "".join(chance.choices("jqxzvk", k=11)) for _ in range(600)]
-    with filled.store.atomic():
-        for _ in range(300):
-            filled.say(" ".join(chance.sample(common, 40)))
-        secrets = [filled.say(" ".join(rare[n : n + 20])) for n in range(0, 600, 20)]
-    filled.store.run("INSERT INTO chunks_fts (chunks_fts) VALUES ('optimize')")
+    rare, secrets = filled.say_rare_words()
     forget(filled, *(message.id for message in secrets))
     left = everything(filled.store)
     assert [word for word in rare if word[:6].encode() in left] == []

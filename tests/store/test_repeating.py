@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from memcli.store import index, messages, purge, threads
-from memcli.types import Message, Owner, Recalled, Role, Trust
-from tests.store.making import EMBEDDER, NOW, Filled
+from memcli.store import messages, purge, threads
+from memcli.types import Message, Recalled, Role
+from tests.store.making import NOW, Filled
 
 
 def answer(filled: Filled, text: str, thread: str | None = None) -> Message:
-    message = messages.add(
-        filled.store,
-        thread_id=thread or filled.thread.id,
-        role=Role.ASSISTANT,
-        content=text,
-        trust=Trust.ASSISTANT,
-        now=NOW,
-    )
-    index.add(filled.store, Owner.MESSAGE, message.id, [index.Piece(0, len(text), text)], EMBEDDER.embed([text]))
-    return message
+    return filled.say(text, thread=thread, role=Role.ASSISTANT)
 
 
 def test_an_answer_goes_that_has_a_word_of_the_message_which_nothing_else_has(filled: Filled) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 from memcli.store import index, vocabulary, words
 from memcli.types import Owner
 from tests.store.making import Filled
@@ -44,15 +42,7 @@ def test_terms_that_only_some_chunks_have_are_told_from_others(filled: Filled) -
 
 
 def test_an_index_that_keeps_the_beginning_of_a_deleted_word_is_stale_until_it_is_rebuilt(filled: Filled) -> None:
-    # Words at the borders of pages leave their beginnings in the upper level; of 600 rare ones, some stand there.
-    chance = random.Random(4)
-    common = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=8)) for _ in range(3000)]
-    rare = ["q" + "".join(chance.choices("jqxzvk", k=11)) for _ in range(600)]
-    with filled.store.atomic():
-        for _ in range(300):
-            filled.say(" ".join(chance.sample(common, 40)))
-        secrets = [filled.say(" ".join(rare[n : n + 20])) for n in range(0, 600, 20)]
-    words.rebuild(filled.store)
+    _, secrets = filled.say_rare_words()
     assert not vocabulary.stale(filled.store)
     index.remove(filled.store, Owner.MESSAGE, [message.id for message in secrets])
     assert vocabulary.stale(filled.store)
