@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from memcli.workspace import Workspace
@@ -50,15 +53,22 @@ def memcli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: ScriptedModel
 @pytest.fixture(scope="session")
 def embedder_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compile the real embedder once for all tests; the folder holds what a user's cache folder would."""
-    import subprocess
-    import sys
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"  # by all processes of the run
+    with FileLock(f"{home}.lock"):
+        if not home.exists():
+            _compile_embedder(home)
+    return home
 
-    home = tmp_path_factory.mktemp("shared")
-    env = {**os.environ, "XDG_CACHE_HOME": str(home), "MEMCLI_DB": str(home / "m.db"), "HOME": str(home)}
+
+def _compile_embedder(home: Path) -> None:
+    made = home.with_name("making")
+    made.mkdir()
+    env = {**os.environ, "XDG_CACHE_HOME": str(made), "MEMCLI_DB": str(made / "m.db"), "HOME": str(made)}
     subprocess.run(
         [sys.executable, "-m", "memcli", "-q", "remember", "warm up"], env=env, check=True, capture_output=True
     )
-    return home
+    made.rename(home)
 
 
 @pytest.fixture

@@ -20,10 +20,13 @@ def data(tmp_path: Path) -> bytes:
 @pytest.fixture(scope="module")
 def one_client() -> Iterator[None]:
     """Let all tests of a module share one HTTP client, which takes a while to make, and close it."""
-    from huggingface_hub import close_session
+    from huggingface_hub import close_session, constants
 
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("NO_PROXY", "127.0.0.1,localhost")
+        # The reference embedder, where a test has loaded it into this process, keeps the library off the network.
+        environment.delenv("HF_HUB_OFFLINE", raising=False)
+        environment.setattr(constants, "HF_HUB_OFFLINE", False)
         close_session()
         yield
         close_session()
