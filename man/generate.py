@@ -20,7 +20,7 @@ FILES = (
     ("<data>/memcli.db", "the store, with -wal and -shm beside it while it is in use"),
     ("<config>/config.toml", "the settings"),
     (
-        "<data>/memcli.db\-converting, memcli.db\-replaced",
+        "<data>/memcli.db-converting, <data>/memcli.db-replaced",
         "while it is encrypted or decrypted; or left by a kill, then overwritten and removed by the next memcli",
     ),
     ("<state>/history", "lines typed into the chat; not with an encrypted store"),
@@ -102,7 +102,8 @@ SHAPES = (
     ),
     (
         "stats",
-        '{"store": {"path", "bytes", "cipher": null or its name, "threads", "messages", "waiting", "set_aside", "memories": {kind: {"current", '
+        '{"store": {"path", "bytes", "cipher": null or its name, "threads", "messages", "waiting", "set_aside", '
+        '"memories": {kind: {"current", '
         '"retired"}}, "core", "summaries", "chunks", "vectors"}, "turns": {"turns", "context", "evaluated", '
         '"restored", "reused", "generated", "thought", "evicted", "first_token", "speed"}}: sums of tokens, where '
         "context is evaluated, restored from files and reused together, messages evicted, and the medians of seconds "

@@ -8,12 +8,14 @@ from memcli import passphrase
 from memcli.cli.context import Run
 from memcli.errors import InputError, NoPassphrase
 
+FILE = "MEMCLI_PASSPHRASE_FILE"
 NEW_FILE = "MEMCLI_NEW_PASSPHRASE_FILE"  # for `rekey`, where the setting names the present one
 
 
 def present(run: Run) -> str:
     """Return the passphrase of the encrypted store. Raises InputError, NoPassphrase."""
-    return _given(run) or _asked(run, f"Passphrase for {run.workspace.store_path}: ")
+    path = run.workspace.store_path
+    return _given(run) or _asked(run, f"Passphrase for {path}: ", f"{path} is encrypted, and needs a passphrase")
 
 
 def first(run: Run) -> str:
@@ -40,16 +42,15 @@ def _given(run: Run) -> str | None:
     return passphrase.from_file(Path(file), run.terminal.notice) if file else None
 
 
-def _asked_twice(run: Run, variable: str = "MEMCLI_PASSPHRASE_FILE") -> str:
-    wanted = _asked(run, "New passphrase: ", variable)
-    if _asked(run, "The same again: ", variable) != wanted:
+def _asked_twice(run: Run, variable: str = FILE) -> str:
+    need = "a new passphrase is needed"
+    wanted = _asked(run, "New passphrase: ", need, variable)
+    if _asked(run, "The same again: ", need, variable) != wanted:
         raise InputError("the two passphrases differ: nothing was changed", "try again")
     return wanted
 
 
-def _asked(run: Run, question: str, variable: str = "MEMCLI_PASSPHRASE_FILE") -> str:
+def _asked(run: Run, question: str, need: str, variable: str = FILE) -> str:
     if not run.terminal.can_ask:
-        raise NoPassphrase(
-            "a passphrase is needed, and there is no terminal to ask for it on", f"name a file that has it: {variable}"
-        )
+        raise NoPassphrase(f"{need}, and there is no terminal to ask on", f"name a file that has it in {variable}")
     return passphrase.usable(run.terminal.ask_secret(question))

@@ -52,10 +52,10 @@ def convert(
 ) -> Converted:
     """Replace the file of `store` by a copy under `secret`, None: not encrypted, and close the store.
 
-    `before_exchange` is called when nothing else is to be done first, and may still raise. Where anything is raised, the
-    store stays open as it was, but for a KeyboardInterrupt after the exchange. Raises StoreLocked where another process
-    has the store open, StoreUnwritable where there is no room, StoreDamaged, InputError where the file has a second
-    name.
+    `before_exchange` is called when nothing else is to be done first, and may still raise. Where anything is raised,
+    the store stays open as it was, but for a KeyboardInterrupt after the exchange. Raises StoreLocked where another
+    process has the store open, StoreUnwritable where there is no room, StoreDamaged, InputError where the file has a
+    second name.
     """
     path = store.path
     copy, old = (path.with_name(path.name + ending) for ending in (gate.COPY, gate.OLD))
