@@ -275,7 +275,7 @@ def killed_at(point: int, path: Path, before: str | None, after: str | None) -> 
                 if left[0] < 0:
                     os.kill(os.getpid(), signal.SIGKILL)
 
-        store.db.set_progress_handler(lambda: bool(step()), 20_000)
+        store.db.set_progress_handler(lambda: bool(step()), 1_000)
         sys.addaudithook(step)
         convert.convert(store, after)
         os._exit(0)
