@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -81,7 +81,8 @@ def convert(
             store.close()
     except OSError as error:
         raise unwritable(path, error) from error
-    Store.open(path, busy_ms=store.busy_ms, create=False, key=None if secret is None else lambda: secret).close()
+    with suppress(StoreLocked):  # whoever has it open by now has brought it back to its write-ahead log
+        Store.open(path, busy_ms=store.busy_ms, create=False, key=None if secret is None else lambda: secret).close()
     progress(STEPS, STEPS)
     return done
 

@@ -86,7 +86,7 @@ class Store:
         made = _make_empty(path) if create else False
         try:
             secret: str | None = None
-            while (store := cls._let_in(path, busy_ms, paths, secret)) is None:
+            while (store := cls._let_in(path, busy_ms, paths, secret, clean=not made)) is None:
                 secret = _ask(path, key) if secret is None else None
             return store
         except StoreLocked:
@@ -97,8 +97,11 @@ class Store:
             raise
 
     @classmethod
-    def _let_in(cls, path: Path, busy_ms: int, paths: Paths | None, secret: str | None) -> Store | None:
-        """Open the store with the gate held; None where it is encrypted and has no `secret` yet, or the other way."""
+    def _let_in(cls, path: Path, busy_ms: int, paths: Paths | None, secret: str | None, *, clean: bool) -> Store | None:
+        """Open the store with the gate held; None where it is encrypted and has no `secret` yet, or the other way.
+
+        Then `clean` up after a conversion, but not where the store is missing of which something is left.
+        """
         with gate.passing(path, busy_ms) as held:
             if header.refuse_others(path) != (secret is not None):
                 return None
@@ -107,7 +110,7 @@ class Store:
             with Translated(path):
                 store = cls(path, _connect(path, busy_ms, secret), busy_ms, paths, secret)
             store._settle()
-            if held:
+            if held and clean:
                 gate.clean_up(path)
             return store
 

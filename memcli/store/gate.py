@@ -10,7 +10,6 @@ would take SQLite's own locks away (see peek.py).
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import stat
@@ -23,7 +22,6 @@ from memcli.errors import StoreLocked, StoreUnwritable
 
 COPY, OLD = "-converting", "-replaced"  # endings of what a conversion has beside the store
 ENDINGS = (COPY, OLD)
-_TAKEN = (errno.EAGAIN, errno.EACCES)
 _POLL = 0.01  # seconds
 _PIECE = 1 << 20  # bytes of zeros that are written at a time
 
@@ -64,9 +62,10 @@ def _lock(folder: int, path: Path, kind: int, wait_ms: int) -> bool:
         try:
             fcntl.flock(folder, kind | fcntl.LOCK_NB)
             return True
-        except OSError as error:
-            if error.errno not in _TAKEN:
-                return False
+        except BlockingIOError:
+            pass
+        except OSError:
+            return False
         if time.monotonic() >= deadline:
             raise StoreLocked(f"{path} is being opened or converted by another process", "try again in a moment")
         time.sleep(_POLL)

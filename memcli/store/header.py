@@ -7,8 +7,8 @@ the passphrase, is left exactly as it is.
 from __future__ import annotations
 
 import os
+import shutil
 import stat
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from memcli.errors import (
     MemcliError,
     NotAStore,
     NothingFound,
-    StoreDamaged,
     StoreNewer,
     StoreUnwritable,
     WrongPassphrase,
@@ -30,7 +29,8 @@ from memcli.store.faults import Translated
 
 APPLICATION_ID = int.from_bytes(b"mcli", "big")
 _SIZE = 100  # bytes; https://sqlite.org/fileformat.html#the_database_header
-_LOOKS = (0.02, 0.05, 0.0)  # seconds to rest after each of the looks for a wrong passphrase
+_BEGINNING = 1 << 16  # bytes: the largest first page
+_LOGS = ("-wal", "-journal")
 
 
 def refuse_others(path: Path) -> bool:
@@ -61,30 +61,47 @@ def refuse_others(path: Path) -> bool:
 def refuse_wrong_key(path: Path, secret: str) -> None:
     """Raise unless `secret` opens the file and there is a store in it, without a lock, a log or a byte written.
 
-    A page that another process is just writing looks like a wrong passphrase, but not time and again.
+    SQLite itself would take a log that it cannot decrypt for an empty one, and others would believe it.
     """
-    for rest in _LOOKS:
-        try:
-            with Translated(path), closing(_looking(path, secret)) as db:
-                ours, version = db.pragma("application_id"), db.pragma("user_version")
-            break
-        except StoreDamaged:
-            time.sleep(rest)
-    else:
+    with Translated(path):
+        found = _looked(f"{path.as_uri()}?immutable=1", apsw.SQLITE_OPEN_READONLY, secret) or _recovered(path, secret)
+    if found is None:
         raise WrongPassphrase(
             f"the passphrase does not open {path}", "try another one; a damaged first page looks the same"
         )
+    ours, version = found
     if ours != APPLICATION_ID:
         raise not_a_store(path)
     refuse_newer(path, version)
 
 
-def _looking(path: Path, secret: str) -> apsw.Connection:
-    """Connect to the file as it is, without what its log may add. It is taken for one that nobody writes."""
-    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-    db = apsw.Connection(f"{path.as_uri()}?immutable=1", flags=flags)
-    cipher.unlock(db, secret)
-    return db
+def _looked(uri: str, flags: int, secret: str) -> tuple[int, int] | None:
+    """Return whose database it is and its version, None where `secret` does not open it."""
+    with closing(apsw.Connection(uri, flags=flags | apsw.SQLITE_OPEN_URI)) as db:
+        cipher.unlock(db, secret)
+        try:
+            return db.pragma("application_id"), db.pragma("user_version")
+        except apsw.NotADBError:
+            return None
+
+
+def _recovered(path: Path, secret: str) -> tuple[int, int] | None:
+    """Look at a copy of the beginning, brought up to date from a log that is there.
+
+    A power cut may have hit the first page while it was written; another process may be just writing it.
+    """
+    logs = [log for ending in _LOGS if (log := path.with_name(path.name + ending)).exists()]
+    if not logs:
+        return None
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="memcli-") as folder:
+        copy = Path(folder, path.name)
+        copy.write_bytes(peek.head(path, _BEGINNING))
+        os.truncate(copy, path.stat().st_size)
+        for log in logs:
+            shutil.copyfile(log, copy.with_name(log.name))
+        return _looked(copy.as_uri(), apsw.SQLITE_OPEN_READWRITE, secret)
 
 
 def holds_store(path: Path) -> bool:

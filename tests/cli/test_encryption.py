@@ -174,6 +174,7 @@ def test_no_word_of_an_encrypted_store_can_be_read_in_any_file(
     assert memcli("ask", "What", "is", AFTER["asked"], stdin=f"A note on {AFTER['asked']}").status == 0
     assert memcli("consolidate").status == 0
     assert memcli("search", AFTER["message"], "--json").json["results"]
+    assert memcli("forget", kept["id"], "--yes", "--json").json["traces"] == 0
     assert {"memcli.db-wal", "memcli.db-shm"} <= model.files, "it was looked at while the store was open"
     assert model.found == []
     assert readable(memcli.home, [*BEFORE.values(), *AFTER.values()]) == []

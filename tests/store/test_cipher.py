@@ -132,6 +132,24 @@ def test_a_wrong_passphrase_leaves_what_a_killed_process_had_in_the_log(encrypte
         assert store.value("SELECT content FROM messages") == "committed"
 
 
+def test_a_first_page_that_a_power_cut_hit_is_taken_from_the_log(encrypted: Path) -> None:
+    if (child := os.fork()) == 0:
+        store = Store.open(encrypted, key=secret)
+        store.run("CREATE TABLE more (a)")  # the first page is in the log
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    data = bytearray(encrypted.read_bytes())
+    data[2000] ^= 1
+    encrypted.write_bytes(data)
+    before = bytes_and_times(encrypted.parent)
+    with pytest.raises(WrongPassphrase):
+        Store.open(encrypted, key=lambda: "another one")
+    assert bytes_and_times(encrypted.parent) == before
+    with Store.open(encrypted, key=secret) as store:
+        assert store.value("SELECT content FROM messages") == SAID
+        assert store.value("SELECT count(*) FROM more") == 0
+
+
 @pytest.mark.parametrize(
     ("pragmas", "error"),
     [

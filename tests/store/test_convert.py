@@ -330,6 +330,31 @@ def test_what_a_kill_left_of_a_plain_store_is_overwritten_before_it_goes(path: P
     assert os.listdir(path.parent) == ["memcli.db"]
 
 
+def test_what_is_left_of_a_store_that_is_missing_stays(path: Path) -> None:
+    fill(path, None)
+    old = path.with_name(path.name + gate.OLD)
+    path.rename(old)
+    Store.open(path).close()
+    assert MARKER.encode() in old.read_bytes()
+
+
+def test_ctrl_c_after_the_exchange_leaves_the_new_store(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(path, None)
+
+    def interrupted(folder: Path) -> None:
+        if folder.is_dir():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(gate, "sync_path", interrupted)
+    with pytest.raises(KeyboardInterrupt), opened(path, None) as store:
+        convert.convert(store, NEW)
+    monkeypatch.undo()
+    with opened(path, NEW) as store:
+        assert len(content(store)[0]) == 29
+        assert store.value("PRAGMA journal_mode") == "wal"
+    assert os.listdir(path.parent) == ["memcli.db"]
+
+
 def test_a_second_name_that_a_kill_left_is_no_old_file(path: Path) -> None:
     fill(path, None)
     path.with_name(path.name + gate.OLD).hardlink_to(path)
