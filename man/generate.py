@@ -19,12 +19,20 @@ from memcli.config import SETTINGS
 FILES = (
     ("<data>/memcli.db", "the store, with -wal and -shm beside it while it is in use"),
     ("<config>/config.toml", "the settings"),
-    ("<state>/history", "lines typed into the chat"),
+    (
+        "<data>/memcli.db-converting, <data>/memcli.db-replaced",
+        "while it is encrypted or decrypted; or left by a kill, then overwritten and removed by the next memcli",
+    ),
+    ("<state>/history", "lines typed into the chat; not with an encrypted store"),
     ("<state>/memcli.log", "what llama.cpp says, and tracebacks"),
     ("<cache>/models", "chat models, or links to them, and unfinished downloads"),
     ("<cache>/embedders", "compiled embedders; made again when they are missing"),
     ("<cache>/probes.json", "where each model runs best, and how fast"),
-    ("<cache>/states", "what models have evaluated of threads; any forgetting removes the store's"),
+    (
+        "<cache>/states",
+        "what models have evaluated of threads; any forgetting removes the store's, and none are kept of an"
+        " encrypted one",
+    ),
 )
 STATUS = (
     ("0", "done"),
@@ -32,7 +40,7 @@ STATUS = (
     ("2", "the command line is wrong"),
     ("3", "nothing found"),
     ("4", "no model, or the model failed"),
-    ("5", "the store is locked, damaged, newer, or not a store"),
+    ("5", "the store is locked, damaged, newer, not a store, or encrypted with another passphrase"),
     ("70", "a bug in memcli"),
     ("130", "interrupted"),
 )
@@ -94,7 +102,8 @@ SHAPES = (
     ),
     (
         "stats",
-        '{"store": {"path", "bytes", "threads", "messages", "waiting", "set_aside", "memories": {kind: {"current", '
+        '{"store": {"path", "bytes", "cipher": null or its name, "threads", "messages", "waiting", "set_aside", '
+        '"memories": {kind: {"current", '
         '"retired"}}, "core", "summaries", "chunks", "vectors"}, "turns": {"turns", "context", "evaluated", '
         '"restored", "reused", "generated", "thought", "evicted", "first_token", "speed"}}: sums of tokens, where '
         "context is evaluated, restored from files and reused together, messages evicted, and the medians of seconds "
@@ -129,6 +138,11 @@ SHAPES = (
         ' "files": [where], "bytes_looked_through"}, "limit": what this does not hold for, "mentioned_in": [ids of kept'
         ' items]}; with --dry-run {"memories", "messages", "repeating": those of them that are answers which repeat it,'
         ' "threads", "names": threads whose name goes, "summaries", "core", "kept"}',
+    ),
+    (
+        "encrypt, decrypt, rekey",
+        '{"store": path, "cipher": null or its name, "tables", "rows": how many were compared between the old file and '
+        'the new one, "bytes", "removed": [files that quoted the store], "limit": what this does not hold for}',
     ),
     ("any, on failure", '{"error": {"code", "message", "hint"}} on stderr'),
 )

@@ -153,6 +153,11 @@ SETTINGS: tuple[Setting, ...] = (
         "megabytes of saved model states of your threads (KV cache), with which they go on at once; 0: none",
         0,
     ),
+    Setting(
+        "passphrase_file",
+        "",
+        "a file whose first line is the passphrase of an encrypted store; empty: asked for on the terminal",
+    ),
     Setting("system_prompt", "", "the first words of every context; empty: the model's own, or a short one"),
 )
 

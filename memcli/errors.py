@@ -14,7 +14,9 @@
     |   |-- NotAStore         5   the file is something else
     |   |-- StoreNewer        5   written by a newer memcli
     |   |-- StoreDamaged      5   SQLite finds it malformed
-    |   `-- StoreLocked       5   another process holds it
+    |   |-- StoreLocked       5   another process holds it
+    |   |-- WrongPassphrase   5   it is encrypted with another one
+    |   `-- NoPassphrase      5   it is encrypted, and there is none and nobody to ask
     |-- StoreUnwritable       1   read-only place, or no space left
     `-- TracesLeft           70   a forgetting left something behind: a bug
 
@@ -122,6 +124,18 @@ class StoreLocked(StoreError):
     """Another process holds the store for longer than the busy timeout."""
 
     code = "store_locked"
+
+
+class WrongPassphrase(StoreError):
+    """The store is encrypted, and not with this passphrase; or its first page is damaged."""
+
+    code = "passphrase"
+
+
+class NoPassphrase(StoreError):
+    """The store is encrypted, no passphrase was given, and there is no terminal to ask for one on."""
+
+    code = "no_passphrase"
 
 
 class StoreUnwritable(MemcliError):

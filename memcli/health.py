@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from memcli import __version__
 from memcli.errors import EmbedderError, MemcliError, ModelError
 from memcli.inference import states
-from memcli.store import cleaning, index, memories, messages, queue, rebinding
+from memcli.store import cipher, cleaning, index, memories, messages, queue, rebinding
 from memcli.store import health as store_health
 from memcli.store.database import Store
 from memcli.workspace import Workspace
@@ -86,6 +86,7 @@ def _store(workspace: Workspace) -> Iterator[Finding]:
     size = path.stat().st_size / 1e6
     counts = f"{memories.count(store)} memories, {messages.count(store)} messages"
     yield Finding("store", f"{path}, {size:.1f} MB, {counts}")
+    yield Finding("encryption", "none ('memcli encrypt')" if store.secret is None else cipher.NAME)
     if mode & 0o077:
         yield Finding("store mode", f"{mode:04o}: others can read it", 1, f"chmod 600 '{path}'")
     if cleaning.unclean(store):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 APP = "memcli"
+EDITING = "edit-"  # begins the name of a folder with a text that is being edited; the number of the process follows
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from memcli.memory.resuming import ThreadStates
 from memcli.memory.timeline import LOCAL
 from memcli.paths import Paths
 from memcli.store import index, marks, rebinding
+from memcli.store.cipher import Key
 from memcli.store.database import Store
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Workspace:
     notice: Callable[[str], None]
     progress: Progress
     clock: Callable[[], datetime] = local_now
+    key: Key | None = None  # asked for the passphrase of an encrypted store
     _store: Store | None = field(default=None, init=False)
     _embedder: Embedder | None = field(default=None, init=False)
     _embedder_tried: bool = field(default=False, init=False)
@@ -60,7 +62,7 @@ class Workspace:
     @property
     def store(self) -> Store:
         if self._store is None:
-            self._store = Store.open(self.store_path, paths=self.paths)
+            self._store = Store.open(self.store_path, paths=self.paths, key=self.key)
             self._finish_forgetting(self._store)
         return self._store
 
@@ -166,8 +168,10 @@ class Workspace:
         return model
 
     @property
-    def states(self) -> ThreadStates:
-        """What keeps threads' KV states between processes."""
+    def states(self) -> ThreadStates | None:
+        """What keeps threads' KV states between processes; None for an encrypted store, which they would quote."""
+        if self.store.secret is not None:
+            return None
         return ThreadStates(self.store, self.paths.states, int(self.config.values["state_cache_mb"]) * MB)
 
     @property

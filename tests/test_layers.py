@@ -9,7 +9,7 @@ PACKAGE = Path(memcli.__file__).parent
 # A layer may import from its own and from those before it.
 LAYERS = (
     {"engines", "types", "errors", "__init__"},
-    {"config", "paths"},
+    {"config", "passphrase", "paths"},
     {"store", "inference"},
     {"memory"},
     {"assistant", "recording", "turn", "workspace"},

@@ -14,7 +14,7 @@ from memcli.cli import context
 
 EPILOG = (
     "Exit status: 0 done, 1 correctable by you, 2 usage, 3 nothing found, 4 no model or model failed, "
-    "5 store locked, damaged, newer or not a store, 70 a bug in memcli, 130 interrupted."
+    "5 store locked, damaged, newer, not a store or its passphrase wrong, 70 a bug in memcli, 130 interrupted."
 )
 
 # Which module has which command: a command line loads its own family alone, which halves the time it takes to start.
@@ -41,7 +41,11 @@ FAMILIES = {
     "models": "models",
     "config": "setup",
     "doctor": "setup",
+    "encrypt": "encryption",
+    "decrypt": "encryption",
+    "rekey": "encryption",
 }
+_WITH_VALUE = ("--db", "--config", "--passphrase-fd")
 
 
 def build(command: str | None = None) -> typer.Typer:
@@ -65,7 +69,7 @@ def command_of(argv: Sequence[str]) -> str | None:
     """Return the command of a command line: the first word that is no global option nor the value of one."""
     words = iter(argv)
     for word in words:
-        if word in ("--db", "--config"):
+        if word in _WITH_VALUE:
             next(words, None)
         elif not word.startswith("-"):
             return word
@@ -82,6 +86,10 @@ def options(
     ctx: typer.Context,
     db: Annotated[Path | None, typer.Option("--db", help="The store to use.", metavar="PATH")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="The config file to use.", metavar="PATH")] = None,
+    passphrase_fd: Annotated[
+        int | None,
+        typer.Option("--passphrase-fd", help="Read the passphrase's line from this descriptor.", metavar="N", min=0),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notices, no progress; errors stay.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Tracebacks with errors.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colour.")] = False,
@@ -94,3 +102,7 @@ def options(
     run.terminal.quiet, run.terminal.debug, run.terminal.no_color = quiet, debug, no_color
     run.config_path = config
     run.options["db"] = str(db) if db else None
+    if passphrase_fd is not None:
+        from memcli import passphrase
+
+        run.passphrase = passphrase.from_descriptor(passphrase_fd)  # now: a command may read on in it

@@ -1,16 +1,18 @@
 """What the shell completes: ids, threads, models, labels and setting keys, read from where they are.
 
-Completion never raises, never creates a store and never prints: a key press must not have effects.
+Completion never raises, never creates a store, never prints and never asks: a key press must not have effects. Of an
+encrypted store it knows nothing, unless a file gives the passphrase.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import typer
 
-from memcli import config
+from memcli import config, passphrase
 from memcli.config import BY_KEY
 from memcli.errors import MemcliError
 from memcli.paths import Paths
@@ -22,8 +24,10 @@ from memcli.store.database import Store
 def _store() -> Store | None:
     try:
         paths = Paths.default()
-        named = config.load(paths, os.environ).text("db")
-        return Store.open(paths.store if not named else type(paths.store)(named).expanduser(), create=False)
+        settings = config.load(paths, os.environ)
+        named, file = settings.text("db"), settings.text("passphrase_file")
+        key = (lambda: passphrase.from_file(Path(file))) if file else None
+        return Store.open(Path(named) if named else paths.store, create=False, key=key)
     except MemcliError:
         return None
 

@@ -12,7 +12,7 @@ import typer
 
 from memcli import config as settings
 from memcli.config import Config
-from memcli.errors import InputError
+from memcli.errors import InputError, MemcliError
 from memcli.memory import timeline
 from memcli.paths import Paths
 from memcli.ui.terminal import Terminal
@@ -21,7 +21,10 @@ from memcli.workspace import Workspace, local_now
 
 @dataclass
 class Run:
-    """One invocation. `options` are the settings given on the command line, by key."""
+    """One invocation. `options` are the settings given on the command line, by key.
+
+    `passphrase` is what came by a file descriptor, None where none was named.
+    """
 
     terminal: Terminal
     paths: Paths
@@ -29,6 +32,7 @@ class Run:
     clock: Callable[[], datetime] = local_now
     config_path: Path | None = None
     options: dict[str, object | None] = field(default_factory=dict)
+    passphrase: str | None = None
     _config: Config | None = field(default=None, init=False)
     _workspace: Workspace | None = field(default=None, init=False)
 
@@ -42,8 +46,25 @@ class Run:
     def workspace(self) -> Workspace:
         if self._workspace is None:
             terminal = self.terminal
-            self._workspace = Workspace(self.config, self.paths, terminal.notice, terminal.progress, self.clock)
+            self._workspace = Workspace(
+                self.config, self.paths, terminal.notice, terminal.progress, self.clock, self._passphrase
+            )
         return self._workspace
+
+    def _passphrase(self) -> str:
+        from memcli.cli import passphrases
+
+        return passphrases.present(self)
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the store of this run is encrypted, as far as can be told."""
+        from memcli.store import header
+
+        try:
+            return header.is_encrypted(self.workspace.store_path)
+        except MemcliError:
+            return False
 
     def now(self, at: str | None = None) -> datetime:
         """Return the present, or what `--at` puts in its place."""

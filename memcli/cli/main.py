@@ -42,8 +42,7 @@ def run(argv: list[str], terminal: Terminal, paths: Paths) -> int:
         _check(argv)
         return _dispatch(argv, invocation)
     except MemcliError as error:
-        # Without its message, which may quote what the user typed: the log is no place that forgets.
-        _log(paths, "".join([*traceback.format_tb(error.__traceback__), type(error).__name__, "\n"]))
+        _log(paths, _without_message(error))
         if terminal.debug:
             terminal.stderr.write(traceback.format_exc())
         terminal.error(error)
@@ -52,9 +51,9 @@ def run(argv: list[str], terminal: Terminal, paths: Paths) -> int:
         terminal.notice(str(stop) or "interrupted")  # a command may have said how to go on
         return INTERRUPTED
     except OSError as error:
-        return _broken_output(error, terminal, paths)
+        return _broken_output(error, invocation)
     except Exception as error:  # noqa: BLE001 - the boundary: whatever is left is a bug, and is said to be one
-        return _bug(error, terminal, paths)
+        return _bug(error, invocation)
     finally:
         invocation.close()
 
@@ -104,10 +103,11 @@ def _usage(usage: typer.TyperException, terminal: Terminal) -> int:
     return usage.exit_code
 
 
-def _broken_output(error: OSError, terminal: Terminal, paths: Paths) -> int:
+def _broken_output(error: OSError, invocation: Run) -> int:
     """End quietly where the reader of stdout has gone, and say so where stdout cannot be written."""
+    terminal = invocation.terminal
     if error.filename is not None or error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF):
-        return _bug(error, terminal, paths)
+        return _bug(error, invocation)
     _silence(terminal)
     if error.errno == errno.EPIPE:
         return 0
@@ -123,9 +123,9 @@ def _silence(terminal: Terminal) -> None:
         return  # not a real file: nothing will be flushed
 
 
-def _bug(error: Exception, terminal: Terminal, paths: Paths) -> int:
-    text = traceback.format_exc()
-    logged = _log(paths, text)
+def _bug(error: Exception, invocation: Run) -> int:
+    terminal, text = invocation.terminal, traceback.format_exc()
+    logged = _log(invocation.paths, _without_message(error) if invocation.encrypted else text)
     if terminal.debug:
         terminal.stderr.write(text)
     report = MemcliError(f"a bug in memcli {__version__}: {type(error).__name__}: {error}")
@@ -133,6 +133,11 @@ def _bug(error: Exception, terminal: Terminal, paths: Paths) -> int:
     report.hint = "please report it where you got memcli from" + (f", with {logged}" if logged else "")
     terminal.error(report)
     return BUG
+
+
+def _without_message(error: Exception) -> str:
+    """Return the traceback alone: the message may quote what the user typed, and the log is no place that forgets."""
+    return "".join([*traceback.format_tb(error.__traceback__), type(error).__name__, "\n"])
 
 
 def _log(paths: Paths, text: str) -> Path | None:

@@ -95,7 +95,14 @@ def _text(run: Run, memory: Memory, given: list[str] | None) -> str:
     if run.terminal.interactive:
         from memcli.ui import editor
 
-        return editor.edit(memory.text, run.environ, run.paths.state)
+        folder = run.paths.state
+        if run.workspace.store.secret is not None:
+            folder = editor.in_memory() or folder
+            if folder == run.paths.state:
+                run.terminal.notice(
+                    "the text lies unencrypted in a private file while you edit it, and is then removed"
+                )
+        return editor.edit(memory.text, run.environ, folder)
     if run.terminal.stdin.isatty():
         raise InputError("there is no terminal to edit on", f"give the text: memcli edit {memory.id} TEXT")
     return run.terminal.read_all()

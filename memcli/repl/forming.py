@@ -32,7 +32,7 @@ class Forming:
             chat.worker = self._worker()
 
     def _worker(self) -> Worker:
-        path, workspace = self._chat.store.path, self._chat.workspace
+        store, workspace = self._chat.store, self._chat.workspace
 
         def make(store: Store) -> Former:
             return workspace.former(store)
@@ -42,7 +42,7 @@ class Forming:
                 append_private(workspace.paths.log, text)
 
         return Worker(
-            lambda: Store.open(path, busy_ms=BUSY_MS, create=False),
+            lambda: store.another(busy_ms=BUSY_MS),
             make,
             clock=lambda: utc(workspace.clock()),
             tell=self._tell,

@@ -11,11 +11,11 @@ from contextlib import closing
 from memcli.assistant import Assistant
 from memcli.errors import InputError, MemcliError
 from memcli.repl import commands, toolbar, welcome
+from memcli.repl import history as typed
 from memcli.repl.chat import Chat
 from memcli.repl.completion import SlashCompleter
 from memcli.repl.echo import silent
 from memcli.repl.forming import Forming
-from memcli.repl.history import TypedHistory
 from memcli.repl.prompt import Prompt, confirm
 from memcli.turn import Prepared
 from memcli.types import Sampling
@@ -29,7 +29,7 @@ class Session:
     """One run of the REPL."""
 
     def __init__(self, terminal: Terminal, workspace: Workspace, assistant: Assistant, seed: int | None) -> None:
-        history = TypedHistory(workspace.paths.history)
+        history = typed.history(assistant.store, workspace.paths.history)
         self.chat = Chat(terminal, workspace, assistant, seed, confirm, history.reload)
         assistant.notice = self.chat.aside
         self._completer = SlashCompleter(self.chat)

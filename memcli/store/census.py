@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memcli.store import messages, queue, traces
+from memcli.store import cipher, messages, queue, traces
 from memcli.store.database import Store
 
 
@@ -18,9 +18,10 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """How much there is of everything. `bytes` are those of the store's files on disk."""
+    """How much there is of everything. `bytes` are those of the store's files on disk; `cipher` None: not encrypted."""
 
     bytes: int
+    cipher: str | None
     threads: int
     messages: int
     waiting: int
@@ -45,6 +46,7 @@ def take(store: Store) -> Census:
         """)
         return Census(
             sum(path.stat().st_size for path in traces.files(store)),
+            None if store.secret is None else cipher.NAME,
             threads,
             messages.count(store),
             queue.waiting(store),

@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,15 +21,13 @@ from typing import Any, TypeVar
 import apsw
 
 from memcli import __version__
-from memcli.errors import MemcliError, NotAStore, NothingFound, StoreError, StoreLocked, StoreNewer, StoreUnwritable
+from memcli.errors import NoPassphrase, StoreError, StoreLocked, StoreUnwritable
 from memcli.paths import Paths, make_private
-from memcli.store import migrations, peek
+from memcli.store import cipher, gate, header, migrations
+from memcli.store.cipher import Key
 from memcli.store.faults import Translated
 
-APPLICATION_ID = int.from_bytes(b"mcli", "big")
-MAGIC = b"SQLite format 3\x00"
-_HEADER = 100  # bytes; https://sqlite.org/fileformat.html#the_database_header
-_JOURNAL = slice(18, 20)  # of it: 1 for a rollback journal, 2 for a write-ahead log
+_JOURNAL = slice(18, 20)  # of the header: 1 for a rollback journal, 2 for a write-ahead log
 _NOW = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')"
 
 # fullfsync makes "written" true on macOS; secure_delete overwrites what is deleted; temp tables never reach a disk;
@@ -56,44 +53,78 @@ class Store:
     """An open store. Use it as a context manager, in one thread at a time.
 
     `paths` are the folders with other files that may quote it, None where there are none: see derived.py and traces.py.
+    `secret` is the passphrase that it is encrypted with, None where it is not: then nothing may quote it in plain text.
     """
 
-    def __init__(self, path: Path, db: apsw.Connection, busy_ms: int, paths: Paths | None = None) -> None:
+    def __init__(
+        self, path: Path, db: apsw.Connection, busy_ms: int, paths: Paths | None = None, secret: str | None = None
+    ) -> None:
         self.path = path
         self.paths = paths
+        self.secret = secret
         self.db = db
         self.busy_ms = busy_ms
         self._depth = 0
         self._translated = Translated(path)
 
     @classmethod
-    def open(cls, path: Path, *, busy_ms: int = 5000, create: bool = True, paths: Paths | None = None) -> Store:
+    def open(
+        cls,
+        path: Path,
+        *,
+        busy_ms: int = 5000,
+        create: bool = True,
+        paths: Paths | None = None,
+        key: Key | None = None,
+    ) -> Store:
         """Open the store at `path`, bringing an older schema up to date; make it where there is none and `create`.
 
-        Raises NothingFound (no file, and not `create`), NotAStore, StoreNewer, StoreDamaged, StoreLocked,
-        StoreUnwritable.
+        `key` is asked for the passphrase of an encrypted store, and not otherwise. Raises NothingFound (no file, and
+        not `create`), NotAStore, StoreNewer, StoreDamaged, StoreLocked, StoreUnwritable, NoPassphrase, WrongPassphrase.
         """
         path = Path(os.path.realpath(path.expanduser()))
         made = _make_empty(path) if create else False
         try:
-            _refuse_other_files(path)
-            with Translated(path):
-                store = cls(path, _connect(path, busy_ms), busy_ms, paths)
-            store._settle()
+            secret: str | None = None
+            while (store := cls._let_in(path, busy_ms, paths, secret, clean=not made)) is None:
+                secret = _ask(path, key) if secret is None else None
+            return store
         except StoreLocked:
             raise  # another process is just making a store of the file
         except BaseException:
             if made:
                 _remove_if_empty(path)
             raise
-        return store
+
+    @classmethod
+    def _let_in(cls, path: Path, busy_ms: int, paths: Paths | None, secret: str | None, *, clean: bool) -> Store | None:
+        """Open the store with the gate held; None where it is encrypted and has no `secret` yet, or the other way.
+
+        Then `clean` up after a conversion, but not where the store is missing of which something is left.
+        """
+        with gate.passing(path, busy_ms) as held:
+            if header.refuse_others(path) != (secret is not None):
+                return None
+            if secret is not None:
+                header.refuse_wrong_key(path, secret)
+            with Translated(path):
+                store = cls(path, _connect(path, busy_ms, secret), busy_ms, paths, secret)
+            store._settle()
+            if held and clean:
+                gate.clean_up(path)
+            return store
+
+    def another(self, *, busy_ms: int) -> Store:
+        """Open the store once more, for a thread of its own."""
+        secret = self.secret
+        return Store.open(self.path, busy_ms=busy_ms, create=False, key=None if secret is None else lambda: secret)
 
     def _settle(self) -> None:
         """Bring schema and connection into the state that everything else relies on; close on failure."""
         try:
             with self._translated:
                 version = self.one("PRAGMA user_version")
-                _load_vectors(self.db)
+                load_vectors(self.db)
                 if version != (migrations.NEWEST,):
                     _migrate(self)
                 self.patiently(lambda: self.run("PRAGMA journal_mode = WAL"))
@@ -106,14 +137,19 @@ class Store:
         with self._translated:
             self.db.close()
 
+    def image(self) -> bytes:
+        """Return all pages, decrypted where the store is encrypted."""
+        with self._translated:
+            return self.db.serialize("main")
+
     def copy(self) -> Store:
         """Return a copy in memory: whatever is done to it never reaches the disk."""
+        data = bytearray(self.image())
+        data[_JOURNAL] = b"\x01\x01"  # a database in memory has no write-ahead log
         with self._translated:
-            data = bytearray(self.db.serialize("main"))
-            data[_JOURNAL] = b"\x01\x01"  # a database in memory has no write-ahead log
             db = apsw.Connection(":memory:")
             db.deserialize("main", bytes(data))
-            _load_vectors(db)
+            load_vectors(db)
         made = Store(self.path, db, self.busy_ms)
         made.run(_EVERY_CONNECTION)
         return made
@@ -195,7 +231,7 @@ def _make_empty(path: Path) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise header.unwritable(path, error) from error
     try:
         os.fchmod(handle, 0o600)  # an unusual umask must not take the owner's rights
     finally:
@@ -208,7 +244,7 @@ def _make_own(path: Path) -> None:
     try:
         path.chmod(0o600)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise header.unwritable(path, error) from error
 
 
 def _remove_if_empty(path: Path) -> None:
@@ -217,59 +253,22 @@ def _remove_if_empty(path: Path) -> None:
         path.unlink()
 
 
-def _refuse_other_files(path: Path) -> None:
-    """Raise unless `path` is an empty file or a store that this program knows, without letting SQLite near it."""
-    try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):
-            what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
-            raise NotAStore(f"{path} is {what}, not a memcli store", "name a file: --db FILE")
-        head = peek.head(path, _HEADER)
-    except FileNotFoundError:
-        raise NothingFound(f"there is no store at {path}", "it is made by: memcli remember TEXT") from None
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    if not head:
-        return
-    if not _is_ours(head):
-        raise _not_a_store(path)
-    _refuse_newer(path, int.from_bytes(head[60:64], "big"))
+def _ask(path: Path, key: Key | None) -> str:
+    if key is None:
+        raise NoPassphrase(f"{path} is encrypted", "give the passphrase in a file that MEMCLI_PASSPHRASE_FILE names")
+    return key()
 
 
-def holds_store(path: Path) -> bool:
-    """Tell whether a file that is there is a store, and not an encrypted one. Raises OSError."""
-    return _is_ours(peek.head(path, _HEADER))
-
-
-def _is_ours(head: bytes) -> bool:
-    return head.startswith(MAGIC) and int.from_bytes(head[68:72], "big") == APPLICATION_ID
-
-
-def _refuse_newer(path: Path, version: int) -> None:
-    if version > migrations.NEWEST:
-        raise StoreNewer(
-            f"{path} has schema {version}; this memcli {__version__} knows {migrations.NEWEST}", "use a newer memcli"
-        )
-
-
-def _not_a_store(path: Path) -> MemcliError:
-    return NotAStore(f"{path} is not a memcli store", "name another file: --db FILE")
-
-
-def _unwritable(path: Path, error: OSError) -> MemcliError:
-    reason = (error.strerror or "it cannot be used").lower()
-    return StoreUnwritable(
-        f"{path} cannot be used: {reason}", "check the rights of the file and of its folder, or use --db"
-    )
-
-
-def _connect(path: Path, busy_ms: int) -> apsw.Connection:
+def _connect(path: Path, busy_ms: int, secret: str | None) -> apsw.Connection:
     # Without OPEN_CREATE: the file is there, and one that vanishes meanwhile must not come back with another mode.
-    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    # OPEN_URI is for what a conversion writes to.
+    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI)
     db.set_busy_timeout(busy_ms)
     if db.readonly("main"):  # SQLite falls back to reading without a word
         db.close(True)
         raise StoreUnwritable(f"{path} is read-only", "check the rights of the file, or use --db")
+    if secret is not None:
+        cipher.unlock(db, secret)
     return db
 
 
@@ -280,12 +279,12 @@ def _migrate(store: Store) -> None:
     with store.atomic("BEGIN"):
         store.run("PRAGMA auto_vacuum = INCREMENTAL")
         version: int = store.value("PRAGMA user_version")
-        _refuse_newer(store.path, version)
+        header.refuse_newer(store.path, version)
         if version == 0:
             if store.value("SELECT count(*) FROM sqlite_schema"):
-                raise _not_a_store(store.path)
+                raise header.not_a_store(store.path)
             _make_own(store.path)
-            store.run(f"PRAGMA application_id = {APPLICATION_ID}")
+            store.run(f"PRAGMA application_id = {header.APPLICATION_ID}")
         with _functions(store.db):
             for number in range(version + 1, migrations.NEWEST + 1):
                 _apply(store, number)
@@ -313,7 +312,7 @@ def _apply(store: Store, number: int) -> None:
     store.run(f"PRAGMA user_version = {number}")
 
 
-def _load_vectors(db: apsw.Connection) -> None:
+def load_vectors(db: apsw.Connection) -> None:
     """Load sqlite-vec without importing its package, which would pull numpy into every command."""
     package = importlib.util.find_spec("sqlite_vec")
     if package is None or package.origin is None:

@@ -7,7 +7,7 @@ import stat
 import apsw
 
 from memcli.errors import StoreDamaged, StoreUnwritable
-from memcli.store import cleaning, index, signatures, traces, words
+from memcli.store import cleaning, gate, index, signatures, traces, words
 from memcli.store.database import Store
 from memcli.store.spelling import spelled
 
@@ -81,4 +81,5 @@ def _owners(store: Store) -> list[str]:
 def _privacy(store: Store) -> list[str]:
     open_files = [path for path in traces.files(store) if stat.S_IMODE(path.stat().st_mode) & 0o077]
     problems = [f"{path} can be read by others: chmod 600" for path in open_files]
+    problems += [f"{path} is left from a conversion and cannot be removed" for path in gate.left_over(store.path)]
     return problems + (["a forgetting was not cleaned up after"] if cleaning.unclean(store) else [])

@@ -111,6 +111,15 @@ def names(store: Store) -> list[str]:
     return [name for (name,) in store.rows(sql)]
 
 
+def last_said(store: Store, most: int) -> list[str]:
+    """Return what the user has said himself, not by an import, the newest first."""
+    sql = """
+        SELECT content FROM messages WHERE role = 'user' AND trust = 'user' AND external_id IS NULL
+        ORDER BY seq DESC LIMIT ?
+    """
+    return [content for (content,) in store.rows(sql, (most,))]
+
+
 def known_external(store: Store, thread_id: str) -> set[str]:
     """Return the external ids that the thread has: what an import may skip."""
     sql = "SELECT external_id FROM messages WHERE thread_id = ? AND external_id IS NOT NULL"

@@ -4,8 +4,9 @@ Invariant: what also stands in a kept row, in the schema or in a kept term is no
 statement.
 
 The files are the store with those that SQLite keeps beside it, and what lies in the state and cache folders but for
-models, embedders and probes, which hold nothing of the user's, and other stores, whose items are their own. KV states
-are not text: their names tell of them. Links are not followed, but where the user made one of typed lines or the log.
+models, embedders and probes, which hold nothing of the user's, and other stores, whose items are their own. An
+encrypted store is looked through as it is without its cipher, and as it stands on the disk besides. KV states are not
+text: their names tell of them. Links are not followed, but where the user made one of typed lines or the log.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from memcli.store import peek, typed
-from memcli.store.database import MAGIC, Store, holds_store
+from memcli.store import gate, peek, typed
+from memcli.store.cipher import MAGIC
+from memcli.store.database import Store
+from memcli.store.header import holds_store
 from memcli.store.scan import WIDTH, Windows, none, windows
 from memcli.store.spelling import spelled
 
-ENDINGS = ("", "-wal", "-shm", "-journal")  # of the files that SQLite keeps for a store
+ENDINGS = ("", "-wal", "-shm", "-journal", *gate.ENDINGS)  # of a store's files: SQLite's, and a conversion's
 SHORTEST = 6  # characters: shorter texts occur by chance
 _BUDGET = 4 << 30  # characters read at most, about two seconds; beyond it, only every n-th text is looked for
 BESIDE = 3  # bytes of a window that may be a number of the file's own
@@ -108,11 +111,22 @@ def in_file(store: Store, path: Path, wanted: Windows) -> Windows:
         if store.paths and path == store.paths.log.absolute():
             return wanted.among(path.read_bytes().replace(b"\n", b"\0"))  # line by line, as it is cleaned
         if path == store.path:
-            return wanted.in_pieces(peek.pieces(path, _PIECE))
+            found = wanted.in_pieces(peek.pieces(path, _PIECE))
+            return found if store.secret is None else found.together(wanted.in_pieces(_decrypted(store)))
         with path.open("rb") as file:
             return wanted.in_pieces(iter(lambda: file.read(_PIECE), b""))
     except FileNotFoundError:
         return none()
+
+
+def _decrypted(store: Store) -> Iterator[bytes]:
+    """Yield the bytes of every page, free ones too, as they are when the cipher is taken off.
+
+    What the write-ahead log holds of a page stands in its place. After a cleaning the log holds nothing that is older.
+    """
+    image = store.image()
+    for start in range(0, len(image), _PIECE):
+        yield image[start : start + _PIECE]
 
 
 def unkept(store: Store, wanted: Windows) -> Windows:

@@ -10,10 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from memcli.errors import InputError
-from memcli.paths import make_private
+from memcli.paths import EDITING, make_private
 
 _USUAL = "vi"
+_IN_MEMORY = Path("/dev/shm")  # Linux has it; on other systems there is no such folder  # noqa: S108
 _HINT = "name one in $VISUAL or $EDITOR, or give the text: memcli edit ID TEXT"
+
+
+def in_memory() -> Path | None:
+    """Return a folder whose files never reach the disk, where the system has one."""
+    return _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK | os.X_OK) else None
 
 
 def edit(text: str, environ: Mapping[str, str], folder: Path) -> str:
@@ -23,7 +29,7 @@ def edit(text: str, environ: Mapping[str, str], folder: Path) -> str:
     """
     named = environ.get("VISUAL") or environ.get("EDITOR") or _USUAL
     try:
-        with tempfile.TemporaryDirectory(prefix="edit-", dir=make_private(folder)) as private:
+        with tempfile.TemporaryDirectory(prefix=f"{EDITING}{os.getpid()}-", dir=make_private(folder)) as private:
             file = Path(private) / "memory.txt"
             with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
                 out.write(text + "\n")

@@ -23,6 +23,7 @@ def store(terminal: Terminal, path: Path, found: Census) -> None:
     bare = found.chunks - found.vectors
     known = {
         "store": f"{path}, {size(found.bytes)}",
+        "encryption": found.cipher or "none",
         "threads": f"{found.threads:,}",
         "messages": _listed(f"{found.messages:,}", waiting, aside),
         "memories": _listed(f"{current:,}", *kinds, f"{retired:,} retired" if retired else ""),
@@ -95,6 +96,7 @@ def shape(path: Path, found: Census, cost: Totals) -> Json:
         "store": {
             "path": str(path),
             "bytes": found.bytes,
+            "cipher": found.cipher,
             "threads": found.threads,
             "messages": found.messages,
             "waiting": found.waiting,

@@ -159,6 +159,26 @@ class Terminal:
         self.stderr.flush()
         return self.stdin.readline().strip().casefold() in ("y", "yes")
 
+    @property
+    def can_ask(self) -> bool:
+        """A person sits at one end at least: `git log | memcli ask` may ask for a passphrase."""
+        return any(stream.isatty() for stream in (self.stdin, self.stdout, self.stderr))
+
+    def ask_secret(self, question: str) -> str:
+        """Ask on the terminal itself, whatever is piped, and do not show what is typed. Raises InputError."""
+        import warnings
+        from getpass import GetPassWarning, getpass
+
+        self.stdout.flush()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", GetPassWarning)  # it would show what is typed
+                return getpass(clean(question))
+        except (EOFError, OSError, GetPassWarning):
+            raise InputError("no passphrase was given") from None
+        except UnicodeDecodeError:
+            raise InputError("the passphrase is not UTF-8 text") from None
+
     def read_all(self) -> str:
         """Return all of stdin as text. Raises InputError for anything that is not text."""
         return decode(self._bytes().read(), "stdin")

@@ -45,10 +45,16 @@ def pasted(text: str) -> str:
 class Repl:
     """One user's REPL. Sessions follow each other on the same store, history and model."""
 
-    def __init__(self, folder: Path, model: ChatModel, form: Callable[[Store], Former] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        model: ChatModel,
+        form: Callable[[Store], Former] | None = None,
+        secret: str | None = None,
+    ) -> None:
         self.paths = Paths(folder / "data", folder / "config", folder / "cache", folder / "state")
         self.model = model
-        self.store = Store.open(self.paths.store, paths=self.paths)
+        self.store = Store.open(self.paths.store, paths=self.paths, key=None if secret is None else lambda: secret)
         self.embedder = HashingEmbedder()
         settings = config.load(self.paths, {}, {"formation": "on" if form else "off"})
         self.terminal = Terminal(io.StringIO(), io.StringIO(), io.StringIO())
