@@ -169,6 +169,8 @@ def _quotations(text: str) -> Iterator[Span]:
                 closing = _OVER_LINES.search(text, at)
                 over = closing.start() if closing else len(text)
             end = over
+        elif mark == '"' and _opens(text, end):  # a quotation within it
+            end = _last_of_line(text, end)
         if _closes(text, mark, at, end):
             at = end + 1
             yield opened.start(), at
@@ -185,7 +187,16 @@ def _quoted_at(text: str, place: int) -> int | None:
     if mark not in _CLOSING:
         return None
     closing = _CLOSING[mark].search(text, place + 1, place + min(_MOST_QUOTED[mark], _HANDED_OVER) + 2)
-    return closing.end() if closing and _closes(text, mark, place + 1, closing.start()) else None
+    if closing is None or not _closes(text, mark, place + 1, closing.start()):
+        return None
+    # It may quote in its turn, with the same mark.
+    return _last_of_line(text, closing.start(), place + _HANDED_OVER) + 1 if mark == '"' else closing.end()
+
+
+def _last_of_line(text: str, place: int, limit: int | None = None) -> int:
+    """Return where the last mark of the line stands that one at `place` belongs to, before `limit`."""
+    end = text.find("\n", place, limit)
+    return text.rfind(text[place], place, limit if end < 0 else end)
 
 
 def _closes(text: str, mark: str, inner: int, end: int) -> bool:
