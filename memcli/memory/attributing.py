@@ -56,12 +56,15 @@ def speaker(item: Candidate) -> str:
 
 
 def shown_name(name: str | None) -> str:
-    """Return a name on one line, "" for what is none: a role, or letters of several alphabets that look alike."""
-    plain = shortened(one_line(unicodedata.normalize("NFKC", name or "")), NAME_CHARS)
-    letters = _LETTERS.findall(plain)
+    """Return a name, "" for what is none: a role, several lines, letters of alphabets that look alike."""
+    seen = "".join(char for char in unicodedata.normalize("NFKC", name or "") if unicodedata.category(char) != "Cf")
+    if ":" in seen or len(seen.splitlines()) != 1:
+        return ""
+    letters = _LETTERS.findall(seen)
     alphabets = {unicodedata.name(char, "").split(" ")[0] for word in letters for char in word}
     mixed = len(alphabets.intersection(_ALPHABETS)) > 1
-    return "" if mixed or not letters or "".join(letters).casefold() in _ROLES else plain.replace(":", " ")
+    role = not letters or "".join(letters).casefold() in _ROLES
+    return "" if mixed or role else shortened(one_line(seen), NAME_CHARS)
 
 
 def typed(item: Candidate) -> bool:
