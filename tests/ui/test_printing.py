@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,12 @@ NAMES = {"stdout", "stderr", "__stdout__", "__stderr__"}
 CALLS = {"print", "print_formatted_text", "echo", "secho", "Console", "get_console"}
 
 
+@cache
+def _trees() -> dict[str, ast.AST]:
+    files = PACKAGE.rglob("*.py")
+    return {file.relative_to(PACKAGE).as_posix(): ast.parse(file.read_text(encoding="utf-8")) for file in files}
+
+
 def _written(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
@@ -52,12 +59,7 @@ def _is_stream(node: ast.expr) -> bool:
 
 
 def test_only_the_terminal_writes_to_a_stream() -> None:
-    found = {
-        str(file.relative_to(PACKAGE))
-        for file in PACKAGE.rglob("*.py")
-        if list(_written(ast.parse(file.read_text(encoding="utf-8"))))
-    }
-    assert found == WRITERS
+    assert {name for name, tree in _trees().items() if list(_written(tree))} == WRITERS
 
 
 @pytest.mark.parametrize("source", ["print(x)", "sys.stdout.write(x)", "typer.echo(x)", "Console().print(x)"])
@@ -67,9 +69,9 @@ def test_a_write_past_the_terminal_is_seen(source: str) -> None:
 
 def test_the_process_streams_are_taken_in_one_place_only() -> None:
     taken = {
-        str(file.relative_to(PACKAGE))
-        for file in PACKAGE.rglob("*.py")
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        name
+        for name, tree in _trees().items()
+        for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in NAMES and ast.unparse(node.value) == "sys"
     }
     assert taken == {"ui/terminal.py", "inference/probe.py", REFERENCE}
