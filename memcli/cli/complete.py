@@ -19,6 +19,7 @@ from memcli.paths import Paths
 from memcli.store import core, memories
 from memcli.store import threads as thread_rows
 from memcli.store.database import Store
+from memcli.ui.sanitize import one_line
 
 
 def _store() -> Store | None:
@@ -39,7 +40,7 @@ def items(incomplete: str) -> Iterator[tuple[str, str]]:
         with store:
             for memory in memories.current(store, now="", retired=True):
                 if memory.id.startswith(incomplete):
-                    yield memory.id, memory.text[:60]
+                    yield memory.id, one_line(memory.text)[:60]
 
 
 def threads(incomplete: str) -> Iterator[tuple[str, str]]:
@@ -48,8 +49,10 @@ def threads(incomplete: str) -> Iterator[tuple[str, str]]:
     if store:
         with store:
             for thread in thread_rows.all_threads(store):
-                if (thread.name or thread.id).startswith(incomplete):
-                    yield thread.name or thread.id, thread.title
+                name = thread.name or thread.id
+                typeable = name if name == one_line(name) else thread.id  # the shell would act on the rest
+                if typeable.startswith(incomplete):
+                    yield typeable, one_line(thread.title)
 
 
 def labels(incomplete: str) -> Iterator[str]:
@@ -59,14 +62,15 @@ def labels(incomplete: str) -> Iterator[str]:
     if store:
         with store:
             known |= {block.label for block in core.blocks(store)}
-    yield from sorted(label for label in known if label.startswith(incomplete))
+    yield from sorted(label for label in map(one_line, known) if label.startswith(incomplete))
 
 
 def models(incomplete: str) -> Iterator[str]:
     """Yield names of installed models."""
     from memcli.inference import catalog
 
-    yield from (m.name for m in catalog.list_models(Paths.default()) if m.name.startswith(incomplete))
+    names = (one_line(m.name) for m in catalog.list_models(Paths.default()))
+    yield from (name for name in names if name.startswith(incomplete))
 
 
 def models_for(ctx: typer.Context, incomplete: str) -> Iterator[str]:

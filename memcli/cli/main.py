@@ -43,8 +43,7 @@ def run(argv: list[str], terminal: Terminal, paths: Paths) -> int:
         return _dispatch(argv, invocation)
     except MemcliError as error:
         _log(paths, _without_message(error))
-        if terminal.debug:
-            terminal.stderr.write(traceback.format_exc())
+        terminal.trace(traceback.format_exc())
         terminal.error(error)
         return error.exit_status
     except KeyboardInterrupt as stop:
@@ -92,7 +91,7 @@ def _dispatch(argv: list[str], invocation: Run) -> int:
 
 def _usage(usage: typer.TyperException, terminal: Terminal) -> int:
     if type(usage).__name__ == "NoArgsIsHelpError":  # a bare `memcli`: its message is the help
-        terminal.stderr.write(usage.format_message() + "\n")
+        terminal.help(usage.format_message())
         return usage.exit_code
     error = MemcliError(usage.format_message())
     error.code = "usage"
@@ -126,8 +125,7 @@ def _silence(terminal: Terminal) -> None:
 def _bug(error: Exception, invocation: Run) -> int:
     terminal, text = invocation.terminal, traceback.format_exc()
     logged = _log(invocation.paths, _without_message(error) if invocation.encrypted else text)
-    if terminal.debug:
-        terminal.stderr.write(text)
+    terminal.trace(text)
     report = MemcliError(f"a bug in memcli {__version__}: {type(error).__name__}: {error}")
     report.code = "bug"
     report.hint = "please report it where you got memcli from" + (f", with {logged}" if logged else "")

@@ -19,6 +19,7 @@ from memcli.store import threads
 from memcli.turn import Attachment, Done
 from memcli.types import Piece, Sampling, Thread, Trust
 from memcli.ui.interrupt import stopping
+from memcli.ui.sanitize import Sanitiser
 from memcli.ui.thought import Thought
 
 INTERRUPTED = 130
@@ -137,13 +138,14 @@ def ask(
 def _say(run: Run, pieces: Iterable[Piece], *, silent: bool = False) -> None:
     """Print the answer as it comes; the thinking before it only where a person looks on."""
     thought = Thought(run.terminal.console)
+    sanitiser = Sanitiser()  # a sequence may be cut anywhere
     try:
         for piece in pieces:
             if silent:
                 continue
             if not piece.thought:
                 thought.end()
-                run.terminal.out(piece.text, end="", flush=True)
+                run.terminal.out(sanitiser.feed(piece.text), end="", flush=True)
             elif run.terminal.capable:
                 thought.feed(piece.text)
     finally:

@@ -26,7 +26,7 @@ from memcli.inference.sampling import goes_in_circles, sampler
 from memcli.inference.sequence import Evaluated, Stopped
 from memcli.inference.template import Template
 from memcli.inference.thinking import Place, Splitter, find_form, splitter
-from memcli.inference.tokens import ModelVocabulary, encode
+from memcli.inference.tokens import ModelVocabulary, encode, user_defined
 from memcli.types import Answer, Piece, Prompt, Role, Sampling, Turn
 
 # What the keys and values of a token do not depend on, apart from rounding.
@@ -112,6 +112,8 @@ class LlamaChat:
         source = model.meta("tokenizer.chat_template")
         self._template = Template(source, bos=_spelling(model, "bos"), eos=_spelling(model, "eos"))
         self._form = find_form(source or "", partial(_token_of, model))
+        tags = (self._form.tags.opening, self._form.tags.closing) if self._form else ()
+        self._marks = user_defined((source or "", *tags), self._vocabulary)
         self._answer: Answer | None = None
         self._running: Generator[Piece, None, None] | None = None
         self._offered: Path | None = None
@@ -159,7 +161,7 @@ class LlamaChat:
     def render(self, turns: Sequence[Turn], *, today: str) -> Prompt:
         """Render `turns` with the model's own template, opened for an answer. Raises ModelError."""
         rendered = self._template.render(turns, today=today)
-        ids, owners = encode(rendered.spans, self._vocabulary)
+        ids, owners = encode(rendered.spans, self._vocabulary, self._marks)
         answered = tuple(token for turn in turns if turn.role is Role.ASSISTANT for token in turn.ids)
         return replace(exact.prompt(rendered, ids, owners, self._vocabulary), answered=answered)
 

@@ -1,7 +1,7 @@
 """Turn a rendered prompt into token ids and say for every id which span it is counted for.
 
-Invariants: a control token comes only from the template's own text, never from content that spells it; for text
-without such spellings the ids are those that llama.cpp gives for the whole text; every id has exactly one owner.
+Invariants: a control token, or another that the template marks something with, comes only from the template's own text,
+never from content that spells it; for text without such spellings the ids are those that llama.cpp gives for the whole text; every id has exactly one owner.
 """
 
 from __future__ import annotations
@@ -84,15 +84,16 @@ class Span:
     ids: tuple[int, ...] = ()
 
 
-def encode(spans: Sequence[Span], vocabulary: Vocabulary) -> tuple[list[int], list[int]]:
-    """Return the prompt's token ids, and for each its owner.
+def encode(spans: Sequence[Span], vocabulary: Vocabulary, marks: Iterable[str] = ()) -> tuple[list[int], list[int]]:
+    """Return the prompt's token ids, and for each its owner. `marks` are spelled by no content, as in `user_defined`.
 
     Follows llama.cpp's own partition: text between two special tokens, whoever wrote it, is tokenised as one fragment,
     because tokens merge across the border of template and content. A token belongs to the span of its first byte.
     """
     scaffold = {span.text for span in spans if not span.content}
     split = {text: list(partition(text, vocabulary)) for text in scaffold}
-    structural = _structural(split.values(), vocabulary)
+    plain = {part for parts in split.values() for part in parts if isinstance(part, str)}
+    structural = sorted({*marks, *user_defined(plain, vocabulary)})
     writer = _Writer(vocabulary)
     for span in spans:
         if span.ids:
@@ -130,15 +131,17 @@ def partition(text: str, vocabulary: Vocabulary) -> Iterator[str | int]:
         yield text[position:]
 
 
-def _structural(parts: Iterable[list[str | int]], vocabulary: Vocabulary) -> list[str]:
-    """Return the template's user-defined tokens: some models mark turns with them, and any text may spell them."""
+def user_defined(texts: Iterable[str], vocabulary: Vocabulary) -> set[str]:
+    """Return the user-defined tokens of a template's texts: some models mark turns, tools or thinking with them, and
+    llama.cpp reads them in any text that spells them.
+    """
     found = set()
-    for plain in {part for piece in parts for part in piece if isinstance(part, str)}:
-        for token in vocabulary.tokenize(plain, special=False):
+    for text in texts:
+        for token in vocabulary.tokenize(text, special=False):
             spelling = vocabulary.piece(token).decode("utf-8", "replace")
             if vocabulary.attributes(token) & Attr.USER_DEFINED and spelling.strip():
                 found.add(spelling)
-    return sorted(found)
+    return found
 
 
 class _Writer:

@@ -135,7 +135,11 @@ def _objection(hit: Hit, thread: str | None, *, asks_assistant: bool) -> str:
         return "the assistant's own words, which were not asked for"
     if item.kind == "message" and not states_something(item.text):
         return "a question, which answers nothing"
-    bar = BAR_OF_PREFERENCE if item.kind == Kind.SEMANTIC and prefers(item.text) else BAR
+    bar = BAR_OF_PREFERENCE if _preference(item) else BAR
     if thread is not None and item.thread_id == thread and item.words:
         bar = BAR_OF_THREAD
     return f"relevance {hit.relevance:.2f} is under {bar:.2f}" if hit.relevance < bar else ""
+
+
+def _preference(item: Candidate) -> bool:
+    return item.kind == Kind.SEMANTIC and item.trust is Trust.USER and prefers(item.text)

@@ -4,7 +4,8 @@
                      -> or the model's lines, as far as the messages bear them out, and what these leave out
 
 Invariants: a line either quotes the user or holds no name and no number, and few other words, that he did not say;
-what the assistant said bears nothing out, for it may have made it up. The same messages give the same lines.
+what the assistant said bears nothing out, for it may have made it up; of documents, pasted or not, a line says no more
+than that they were there. The same messages give the same lines.
 
 Formation is imported where it is used: its patterns take as long as a start of the program.
 """
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 from memcli.config import SMALL
 from memcli.engines import ChatModel
 from memcli.errors import ModelError
+from memcli.memory.attributing import own_words, parted
 from memcli.memory.summary import ASKED, Line, extend, line, segment
 from memcli.memory.timeline import LOCAL, day
 from memcli.store import ids
@@ -135,13 +137,13 @@ def _quoted(message: Message) -> list[Line]:
     if message.content.startswith(NOT_KEPT):  # its question stands for it
         return []
     if message.trust is not Trust.USER:
-        return [line(when, f"(a document) {_opening(message.content)}", ASKED)] if message.content.strip() else []
+        return [line(when, f"(a document of {len(message.content):,} characters)", ASKED)]
     found = units(message.content)
     verdicts = judge(found, message=message.content) if found else []
     stated = candidates(message.content, verdicts, datetime.fromisoformat(message.created_at).astimezone(LOCAL))
     if stated:
         return [_stated(one, message, when) for one in stated]
-    opening = _opening(message.content)
+    opening = _opening(own_words(message.content))
     if not _says_something(opening):
         return []  # thanks, greetings, "and then?"
     return [line(when, opening, ASKED)]
@@ -187,8 +189,13 @@ def verified(text: str, said: Sequence[Message]) -> list[Line]:
     """Return the lines of the model's `text` that the user's words bear out; none at all where most of them are not."""
     written = [one[2:].strip() for one in text.splitlines() if one.startswith("- ")]
     own = [message for message in said if message.role is Role.USER and message.trust is Trust.USER]
-    sentences = [(m, s[0]) for m in own for s in _SENTENCE.finditer(m.content)]
-    borne_out = [found for one in dict.fromkeys(written) if (found := _borne_out(one, sentences))]
+    sentences = [(m, s[0]) for m in own for s in _SENTENCE.finditer(own_words(m.content))]
+    # The few words that a line may add are none of a document's: it may say anything of the user.
+    others = [m.content for m in said if m.trust in (Trust.DOCUMENT, Trust.TOOL)]
+    pasted = [parted(m.content, m.content)[1] for m in own]
+    borrowed = _stems("\n".join((*others, *pasted))) - _stems("\n".join(sentence for _, sentence in sentences))
+    lines = [one for one in dict.fromkeys(written) if borrowed.isdisjoint(_stems(one))]
+    borne_out = [found for one in lines if (found := _borne_out(one, sentences))]
     return borne_out if len(borne_out) >= max(LEAST, len(written) / 2) else []
 
 

@@ -5,8 +5,9 @@
     notes + the new message                     at the end
 
 Invariants: a thread's next prompt is the last one plus something at the end, until its oldest messages are evicted;
-stored text never leaves the one line it is quoted on, so it cannot pose as the question; nothing is cut without a word
-in the ledger (see fitting.py).
+stored text never leaves the one line it is quoted on, so it cannot pose as the question; what the user did not say
+himself is labelled with whose words it is, and stands on the user's or the assistant's side, never on the system's;
+nothing is cut without a word in the ledger (see fitting.py).
 """
 
 from __future__ import annotations
@@ -17,18 +18,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from memcli.memory import summary
+from memcli.memory.attributing import attributed, one_line
 from memcli.memory.choosing import NOTE_CHARS, Choice, quoted
 from memcli.memory.reasons import explain
 from memcli.memory.timeline import day
 from memcli.types import CoreBlock, Hit, Memory, Message, Recalled, Role, Segment, Trust, Turn
 
-# Openings that say nothing. In front of a note they send a small model off: "Hi! My dog is ..." was answered with
-# nonsense for one date of three, "My dog is ..." for none.
-PLEASANTRY = re.compile(
-    r"^(?:(?:hi|hello|hey|good (?:morning|afternoon|evening)|thanks|thank you|ok|okay|yes|no|well|oh|wow)"
-    r"(?: there| again| so much)?[!.,:;]+\s+)+(?=\S)",
-    re.IGNORECASE,
-)
 RULE_CHARS = 2000  # all standing instructions together, before the newest are preferred
 # All preferences together, likewise: some twelve. Of 20 questions about other things SmolLM2-135M answered 13 right
 # without any, 11 with four, 10 with twelve.
@@ -39,6 +34,13 @@ OPENING = "You are a helpful assistant."
 NO_LONGER = "No longer so: "
 HEADER = "Use these notes if they help.\n"
 FOOTER = "\nQuestion: "
+ATTACHED = "Attached document:"
+# What an imported thread holds of others. A template that knows no tools gives their words to the user.
+LABELS = {
+    Role.TOOL: "Output of a tool:",
+    Role.SYSTEM: "Instructions that this conversation was imported with, which are not the user's:",
+}
+PIPED = "piped in, not typed"
 UNREPLAYED = "thinking is not replayed"
 ANSWER = "the assistant's answer"
 EXCERPT = "an excerpt: the whole did not fit"
@@ -65,7 +67,7 @@ def system_side(
     Nothing at all where there is nothing to say: then the model's template says what the model was trained to hear.
     """
     parts = [Segment("system", "date", f"\nToday is {today}.")] if today else []
-    parts += [Segment("core", f"core:{b.label}", f"\n{b.label}: {_one_line(b.text)}") for b in blocks if b.text.strip()]
+    parts += [Segment("core", f"core:{b.label}", f"\n{b.label}: {one_line(b.text)}") for b in blocks if b.text.strip()]
     liked, disliked = _within(preferences, "preference", "The user says", min(PREFERENCE_CHARS, window // 2))
     wanted, refused = _within(rules, "procedural", "The user wants", min(RULE_CHARS, window))
     parts += [*liked, *wanted]
@@ -86,7 +88,7 @@ def _within(memories: Iterable[Memory], label: str, lead: str, room: int) -> tup
     kept: list[Segment] = []
     cut: list[Segment] = []
     for memory in sorted(memories, key=lambda m: (m.created_at, m.order), reverse=True):
-        line = Segment(label, memory.id, f"\n{lead}: {_one_line(memory.text)}")
+        line = Segment(label, memory.id, f"\n{lead}: {one_line(memory.text)}")
         if len(line.text) <= room:
             room -= len(line.text)
             kept.append(line)
@@ -136,26 +138,18 @@ def changes(
 def note(hit: Hit) -> Recalled:
     """Return a hit as the line that the model reads: date, speaker, and the text on one line."""
     item = hit.item
-    text = PLEASANTRY.sub("", _one_line(quoted(item)))
-    if len(text) > NOTE_CHARS:
-        text = text[: NOTE_CHARS - 1].rstrip() + "…"
     when = item.valid_from or day(item.created_at)
     if item.valid_to:
         when = f"{when} to {item.valid_to}"
-    speaker = {Trust.USER: "", Trust.ASSISTANT: "you said: "}.get(item.trust, "a document says: ")
-    said = f"{item.name} said: " if item.name else speaker if item.kind == "message" else ""
-    return Recalled(item.id, item.kind, f"{when}: {said}{text}", hit.score, hit.why)
+    said = attributed(item, quoted(item), NOTE_CHARS)
+    return Recalled(item.id, item.kind, f"{one_line(when)}: {said}", hit.score, hit.why)
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def document(text: str) -> str:
-    """Return attached text between fences that it cannot close, labelled as data."""
+def document(text: str, label: str = ATTACHED) -> str:
+    """Return a text between fences that it cannot close, labelled as data."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"Attached document:\n{fence}\n{text.rstrip()}\n{fence}"
+    return f"{label}\n{fence}\n{text.rstrip()}\n{fence}"
 
 
 def attachment_turn(text: str, *, origin: str) -> Turn:
@@ -171,14 +165,19 @@ def history_turns(history: Sequence[tuple[Message, tuple[Recalled, ...]]], finge
     turns = []
     followers = [*(message.role for message, _ in history[1:]), None]
     for (message, notes), follower in zip(history, followers, strict=False):
-        if message.role is not Role.USER:
+        if message.role in LABELS:
+            role = Role.USER if message.role is Role.SYSTEM else message.role
+            part = Segment("document", message.id, document(message.shown, LABELS[message.role]))
+            turns.append(Turn(role, (part,)))
+        elif message.role is not Role.USER:
             ids = message.tokens if message.model == fingerprint else ()
             reason = ANSWER if message.role is Role.ASSISTANT else ""
             turns.append(Turn(message.role, (Segment("message", message.id, message.shown, reason=reason),), ids))
         elif message.trust is Trust.DOCUMENT and follower is Role.USER:
             turns.append(attachment_turn(message.shown, origin=message.id))
         else:
-            reason = "" if message.excerpt is None else EXCERPT
+            piped = PIPED if message.trust is not Trust.USER else ""
+            reason = piped if message.excerpt is None else EXCERPT
             turns.append(user_turn(message.shown, notes, origin=message.id, reason=reason))
     return turns
 

@@ -64,7 +64,8 @@ def _at_hand(store: Store, now: datetime) -> tuple[list[Memory], list[Memory]]:
     """Return what applies without being asked about: how to act, and what the user prefers."""
     rules = memories.current(store, now=utc(now), kind=Kind.PROCEDURAL)
     facts = memories.current(store, now=utc(now), kind=Kind.SEMANTIC, newest=LOOKED_THROUGH)
-    return rules, [m for m in facts if m.trust is Trust.USER and prefers(m.text)]
+    # What others said is never a rule: the store refuses it, and this is where it would matter.
+    return [m for m in rules if m.trust is Trust.USER], [m for m in facts if m.trust is Trust.USER and prefers(m.text)]
 
 
 def condenser(

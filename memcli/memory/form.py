@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from memcli.types import Kind
+from memcli.types import Kind, Trust
 
 _END = r"(?![\w'’-])"  # ends a word; "is-it-raining" and "be-bop" are words of their own
 
@@ -118,14 +118,19 @@ _TOLD_FIRST = re.compile(
 )
 
 
-def classify(text: str) -> Kind:
-    """Return the kind of a text that the user asked to remember."""
-    if instructs(text):
+def classify(text: str, trust: Trust = Trust.USER) -> Kind:
+    """Return the kind of a text that is to be kept; only the user's own words say how to act."""
+    if trust is Trust.USER and instructs(text):
         return Kind.PROCEDURAL
     # Two searches and not one pattern with ".*" between, which takes the square of the text's length.
     if _PAST.search(text) and _TIME.search(text):
         return Kind.EPISODIC
     return Kind.SEMANTIC
+
+
+def permitted(kind: Kind, trust: Trust) -> Kind:
+    """Return the kind that a memory of this trust can have: what others say to do is a fact about what they said."""
+    return Kind.SEMANTIC if kind is Kind.PROCEDURAL and trust is not Trust.USER else kind
 
 
 def instructs(text: str) -> bool:

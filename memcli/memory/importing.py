@@ -144,14 +144,15 @@ def _memory(value: dict[str, Any]) -> NewMemory:
     tags = [] if value.get("tags") is None else value["tags"]
     if not isinstance(tags, list) or not all(isinstance(tag, str) and tag.split() == [tag] for tag in tags):
         raise _BadLine("tags is not a list of words")
+    trust = Trust.USER if value.get("trust") is None else _word(value, "trust", Trust)
     id_ = value.get("id")
     if id_ is not None and not (isinstance(id_, str) and _TYPEABLE.fullmatch(id_)):
         raise _BadLine(f"id {reprlib.repr(id_)} is not 3 to 64 letters, digits, - and _ with a letter among them")
     return NewMemory(
         text=text,
         id=id_,
-        kind=classify(text) if value.get("kind", "auto") == "auto" else _word(value, "kind", Kind),
-        trust=Trust.USER if value.get("trust") is None else _word(value, "trust", Trust),
+        kind=classify(text, trust) if value.get("kind", "auto") == "auto" else _word(value, "kind", Kind),
+        trust=trust,
         tags=tuple(_unicode(tag, "tags") for tag in tags),
         created_at=_time(value, "created_at"),
         valid_from=_date(value, "valid_from"),

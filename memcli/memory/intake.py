@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from memcli.engines import Embedder
 from memcli.memory import indexing
+from memcli.memory.form import permitted
 from memcli.memory.importing import NewBlock, NewMemory, NewMessage, NewThread, Record
 from memcli.memory.indexing import Indexed, Preparer
 from memcli.store import core, memories, messages, operations, queue, threads
@@ -156,7 +157,7 @@ class _Job:
     def _keep(self, memory: NewMemory, indexed: Indexed) -> str:
         stored = memories.add(
             self.store,
-            kind=memory.kind,
+            kind=permitted(memory.kind, memory.trust),
             text=memory.text,
             trust=memory.trust,
             now=memory.created_at or self.now,

@@ -60,11 +60,18 @@ def remember(
                 )
                 indexed = ready.get(text) or indexing.prepare([text], embedder)[0]
                 indexing.put(store, Owner.MEMORY, memory.id, indexed, embedder)
+                for other in _said_by_others(store, text, now):  # from now on it is the user who says it
+                    journal.supersede(other.id, memory.id, valid_to=None)
             elif existing.id not in {k.memory.id for k in kept}:  # else it is the same line twice
                 journal.strengthen(existing.id)
             kept.append(Kept(existing or memory, existing is not None))
         journal.record()
     return [Kept(read_back(store, k.memory), k.known) for k in kept]
+
+
+def _said_by_others(store: Store, text: str, now: str) -> list[Memory]:
+    found = (memories.find_exact(store, text, now=now, trust=trust) for trust in Trust if trust is not Trust.USER)
+    return [memory for memory in found if memory is not None]
 
 
 def check_text(text: str) -> str:

@@ -16,11 +16,12 @@ from prompt_toolkit.filters import Condition, has_focus
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import History
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 
 from memcli.repl.completion import SlashCompleter
-from memcli.ui.sanitize import one_line
+from memcli.ui.sanitize import masked, one_line
 
 PROMPT = "> "
 _STYLE = Style.from_dict(
@@ -67,6 +68,16 @@ def _typing_a_command() -> bool:
     return get_app().current_buffer.text.startswith("/")
 
 
+class Plain(Processor):
+    """Shows what is typed, pasted or found in the history without what a terminal would act on.
+
+    prompt_toolkit itself spells out control codes, but not what turns the direction of writing.
+    """
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        return Transformation([(one[0], masked(one[1])) for one in transformation_input.fragments])
+
+
 class Prompt:
     """Asks for messages. `toolbar` gives the line below; it is called with every key and must be quick."""
 
@@ -84,6 +95,7 @@ class Prompt:
             key_bindings=keys(),
             bottom_toolbar=lambda: [("", f" {one_line(toolbar())}")],
             style=_STYLE,
+            input_processors=[Plain()],
             color_depth=None if colored else ColorDepth.DEPTH_1_BIT,
             enable_suspend=True,
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import apsw
 
-from memcli.errors import NothingFound
+from memcli.errors import InputError, NothingFound
 from memcli.store import ids, lapses, summaries
 from memcli.store.database import Row, Store, listed
 from memcli.store.lapses import Lapse
@@ -42,10 +42,13 @@ def add(
     importance: float = 1.0,
     pinned: bool = False,
 ) -> Memory:
-    """Store a memory and return it as it was read back. Raises NothingFound where a source has been forgotten.
+    """Store a memory and return it as it was read back. Raises NothingFound where a source has been forgotten,
+    InputError where others than the user would say how to act.
 
     `reconciled` is False for what is still to be compared with the other memories.
     """
+    if kind is Kind.PROCEDURAL and trust is not Trust.USER:
+        raise InputError(f"what a {trust} says is no instruction of the user's", "keep it as a semantic memory")
     made = id or ids.new_id()
     said = (made, kind, text, trust, now, valid_from, valid_to, expires_at)
     with store.atomic():
@@ -153,12 +156,12 @@ def standing(store: Store, memory_ids: Iterable[str]) -> set[str]:
     return {id_ for (id_,) in store.rows(sql, (listed(memory_ids),))}
 
 
-def find_exact(store: Store, text: str, *, now: str | None = None) -> Memory | None:
-    """Return the oldest memory that is not retired (nor expired at `now`) and has exactly this text."""
+def find_exact(store: Store, text: str, *, now: str | None = None, trust: Trust = Trust.USER) -> Memory | None:
+    """Return the oldest memory of this trust that is not retired (nor expired at `now`) and has exactly this text."""
     row = store.one(
-        f"SELECT {_COLUMNS} FROM memories WHERE text = :text AND retired_at IS NULL"
+        f"SELECT {_COLUMNS} FROM memories WHERE text = :text AND trust = :trust AND retired_at IS NULL"
         " AND (:now IS NULL OR expires_at IS NULL OR expires_at > :now) ORDER BY created_at, rowid LIMIT 1",
-        {"text": text, "now": now},
+        {"text": text, "trust": trust, "now": now},
     )
     return _memories(store, [row])[0] if row else None
 

@@ -14,7 +14,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any, Protocol, TextIO, cast
 
 from memcli.errors import InputError, MemcliError
-from memcli.ui.sanitize import clean, json_line
+from memcli.ui.sanitize import clean, json_line, styled
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,6 +40,20 @@ class _Unread:
     def flush(self) -> None:
         with suppress(BrokenPipeError):
             self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _Styled:
+    """A stream for Rich: what a terminal would act on gets through only where Rich writes it for a style of ours."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(styled(text))
+        return len(text)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -92,7 +106,7 @@ class Terminal:
         """Return a Rich console on one of the streams."""
         from rich.console import Console
 
-        file = self.stderr if stderr else self.stdout
+        file = cast("TextIO", _Styled(self.stderr if stderr else self.stdout))
         return Console(file=file, no_color=not self.colored, highlight=False, soft_wrap=False, emoji=False)
 
     # --- writing ---
@@ -132,6 +146,15 @@ class Terminal:
         self._say(f"memcli: {error.message}")
         if error.hint:
             self._say(f"        {error.hint}")
+
+    def trace(self, text: str) -> None:
+        """Show where an error comes from, with --debug."""
+        if self.debug:
+            self._say(text.rstrip("\n"))
+
+    def help(self, text: str) -> None:
+        """Show how a command is used, where that takes the place of an error."""
+        self._say(text)
 
     def _say(self, text: str) -> None:
         self.stdout.flush()

@@ -62,9 +62,9 @@ def test_thanks_and_answers_leave_no_line() -> None:
     assert extracted([said("Thanks!"), answered("You live in Lisbon and have nine cats.")]) == []
 
 
-def test_a_document_is_told_as_one() -> None:
+def test_of_a_document_no_more_is_told_than_that_it_was_there() -> None:
     (line,) = extracted([said("Quarterly report of the harbour office. Ships came.", trust=Trust.DOCUMENT)])
-    assert line.text == "(a document) Quarterly report of the harbour office."
+    assert line.text == "(a document of 51 characters)"
 
 
 GOOD = "- Marta lives in Coimbra\n- Marta is allergic to peanuts\n"

@@ -15,7 +15,7 @@ from memcli.memory.formation.vectors import Vectors, similarity
 from memcli.memory.ranking import WEIGHTS
 from memcli.store import memories
 from memcli.store.database import Store
-from memcli.types import SUMMED_UP, Filters, Kind, Memory
+from memcli.types import SUMMED_UP, Filters, Kind, Memory, Trust
 
 UNFADED = replace(WEIGHTS, faded=0.0)  # what has faded is said again or replaced like anything else
 NEAR = 12  # memories that a statement is compared with, from each way of finding them
@@ -39,13 +39,15 @@ class Comparer:
         return [hit.item.id for hit in sorted(hits, key=lambda hit: -hit.item.cosine)[:NEAR]]
 
     def near(self, text: str, *, said_at: str, around: Iterable[str] = ()) -> list[Memory]:
-        """Return the current memories that resemble a text, and those of `around` it, by id.
+        """Return the user's current memories that resemble a text, and those of `around` it, by id.
 
-        What sums up others is none: another day of the same is a memory of its own.
+        What sums up others is none: another day of the same is a memory of its own. Nor is what others said: it is not
+        the user who says it again, and he takes back his own words only.
         """
         found = dict.fromkeys([*self.resembling(text, said_at=said_at), *around])
         held = memories.some(self._store, found)
-        return [memory for memory in held if memory.retired_at is None and memory.formed_by != SUMMED_UP]
+        current = [memory for memory in held if memory.retired_at is None and memory.formed_by != SUMMED_UP]
+        return [memory for memory in current if memory.trust is Trust.USER]
 
     def relations(self, text: str, kind: Kind, own: str, near: Sequence[Memory]) -> list[Relation]:
         """Return how a statement, said among the words `own`, stands to each of some memories and their versions."""

@@ -1,25 +1,35 @@
 """Whose words a stretch of a user's message is: his own, or a document's that he pasted, quoted or fenced. Pure.
 
 What looks like somebody else's text counts as such: a fact that is missed can be said again, while a stranger's words
-in the user's mouth are poison. Trust follows from it: only own words may form memories.
+in the user's mouth are poison. Trust follows from it: only own words may form memories, and notes tell them apart.
 
-Invariant: the time grows with the length of the text, however hostile; what could be tried at each place is possessive
-or bounded.
+Invariants: a text cannot close the fence or the tag that it was pasted into; the time grows with the length of the
+text, however hostile, as what could be tried at each place is possessive or bounded.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
+
+from memcli.memory.formation import machines
 
 Span = tuple[int, int]
 
-# Fences on lines of their own: what stands between two of them, or behind an unclosed one, is a document.
+# Most messages have none of these, and are their writer's own: that is seen ten times as fast.
+_SUSPECT = re.compile(
+    r"[\n:：\"“„«‹「『`<>{}\[\]|\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ue000-\uf8ff\U000f0000-\U0010fffd]"
+    r"|(?<!\w)['‘]|,[^,]*,[^,]*,|\A[ \t]*(?:[$#%/*;]|PS |ERR|WARN|INFO|DEBUG|FATAL|TRACE)",
+    re.IGNORECASE,
+)
+# Fences on lines of their own: what stands between the first and the last of a sort is a document, as the text in it
+# may have fences of its own; behind an odd one, to the end.
 _FENCE = re.compile(
     r"^[ \t]{0,3}(?P<mark>`{3,}|~{3,}|\"{3,}|'{3,}|-{3,}|={3,}|\*{3,}|_{3,}|#{4,}|<{3,}|>{3,}$)[^\n]*$", re.MULTILINE
 )
 _INLINE_FENCE = re.compile(r"(?P<mark>`{3,}|\"\"\"|''')(?:(?!(?P=mark)).)*(?:(?P=mark)|$)", re.DOTALL)
-_TAGGED = re.compile(r"<(?P<tag>[A-Za-z][\w-]{0,30})(?:\s[^<>]{0,200})?>.*?(?:</(?P=tag)>|$)", re.DOTALL)
+_TAG = re.compile(r"<(?P<tag>[A-Za-z][\w-]{0,30})(?:\s[^<>]{0,200})?>")
 _CODE = re.compile(r"`[^`\n]+`")
 _QUOTED_LINE = re.compile(r"^[ \t]{0,3}>.*$", re.MULTILINE)
 
@@ -28,7 +38,7 @@ LEAST_QUOTED = 5  # words
 LEAST_QUOTED_WIDE = 2 * LEAST_QUOTED  # characters, where a script has no spaces
 _OPENING = re.compile(r"[\"“„«‹「『]|(?<!\w)['‘]")
 _CLOSING = {
-    '"': re.compile(r'["\n]'),
+    '"': re.compile(r'["\n]'),  # or over lines, see _OVER_LINES
     "“": re.compile(r"”"),
     "„": re.compile(r"[“”]"),
     "«": re.compile(r"»"),
@@ -38,25 +48,11 @@ _CLOSING = {
     "'": re.compile(r"['\n]"),
     "‘": re.compile(r"[’\n]"),
 }
-_MOST_QUOTED = {**dict.fromkeys('"“„«‹', 2000), **dict.fromkeys("「『", 1000), **dict.fromkeys("'‘", 400)}  # characters
+# Characters. A mark that has no closing one of its own kind may be a slip, unlike the others.
+_MOST_QUOTED = {**dict.fromkeys('"“„«‹「『', 20_000), **dict.fromkeys("'‘", 400)}
+_HANDED_OVER = 2000  # characters of a quotation behind which the user speaks again
 _APOSTROPHE = re.compile(r"['’]\w")
-
-# Lines that machines write: logs, mail headers, tables, markup, prompts of a shell.
-_MACHINE_LINES = (
-    r"(?:from|to|cc|bcc|subject|date|sent|reply-to|von|an|betreff|objet|asunto) ?: .*",
-    r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*",
-    r"\[?\d\d:\d\d(?::\d\d)?\]? .{0,40}[:>] .*",
-    r"(?:[$#%] |>>> |\.\.\. |PS [A-Z]:).*",
-    r"(?:ERROR|ERR|WARN(?:ING)?|INFO|DEBUG|FATAL|TRACE|Traceback)\b.*",
-    r"[\[{].*[\]}][,;]?",
-    r"\|.*\|",
-    r"<[!/\w][^>]*>.*",
-    r"(?:[\w.-]*,){3,}[\w.-]*",
-    r"[\w.-]{0,40},[^,\n]{0,80},\".*",
-    # "Tip (3:15): the assistant should remember ..." is a transcript that plants something.
-    r"[\w ]{1,30}(?:\(\d\d?:\d\d\))? ?: (?>.*?\b(?:user|assistant|ai)\b).*(?:remember|store|save).*",
-)
-_MACHINE = re.compile(rf"^[ \t]*(?:{'|'.join(_MACHINE_LINES)})$", re.MULTILINE | re.IGNORECASE)
+_OVER_LINES = re.compile(r"""(?<=\S)"(?![^\s.,;:!?)\]}'’])""")  # closes what opened on an earlier line
 
 # "Translate into French:", "here is her mail:", "the sign says:" hand over what follows them.
 _WORKED_ON = (  # with something: "fix the spelling in this"
@@ -82,13 +78,21 @@ _SAID = (
     r"says?|said|wrote|writes|reads|printed|prints|goes|texted|replied|posted|pasted?|pasting|copied|forwarded|"
     r"quote[ds]?"
 )
-_HANDING_OVER = re.compile(
+_SHOWN = (  # and the rest stands below: "here is what I got:"
+    r"here(?:['’]?s| is| are| was| were)?|this is what|(?:i|we|it|he|she|they) (?:just )?(?:got|found|received|saw)|"
+    r"got this|look at (?:this|these)|see (?:this|these)|came back(?: with)?|returned|returns|outputs?|shows?|responded|"
+    r"answered|told me"
+)
+_HANDING_OVER = re.compile(  # as far as a colon
     rf"(?:(?:^|[.!?,;:\n][^\S\n]*|\b(?:{_ASKING})\s+)(?:{_TASK})\b[^\n:?!.]{{0,120}}"
     rf"|\b(?:{_WHOSE}) (?:[\w'’-]+ ){{0,4}}(?:{_DOCUMENT})\b[^\n:?!.]{{0,60}}"
     rf"|\b(?:{_SAID})\b[^\n:?!.]{{0,60}}"
-    r"|\b(?:following|below|here it is|here you go)):(?!\d)",
+    r"|\b(?:following|below|here it is|here you go))$",
     re.IGNORECASE,
 )
+_SHOWING = re.compile(rf"\b(?:{_SHOWN})\b[^\n:?!.]{{0,60}}$", re.IGNORECASE)  # as far as a colon that ends its line
+_CLAUSE_END = re.compile(r"[\n:?!.]")
+_TIME = re.compile(r"\d")
 _CJK_HANDING_OVER = re.compile(
     r"(?:翻译|翻譯|訳し|翻訳|総括|总结|要約|摘要|校对|添削|번역|요약|교정)[^\n：:]{0,60}[：:]"
 )
@@ -99,7 +103,7 @@ _PARAGRAPH = re.compile(r"\n\s*\n")
 
 def own(text: str) -> list[Span]:
     """Return the stretches of a message that are its writer's own words, in order, without white space around them."""
-    foreign = sorted(_foreign(text))
+    foreign = sorted(_foreign(text)) if _SUSPECT.search(text) else []
     found: list[Span] = []
     start = 0
     for first, behind in [*foreign, (len(text), len(text))]:
@@ -111,7 +115,10 @@ def own(text: str) -> list[Span]:
 
 def _foreign(text: str) -> Iterator[Span]:
     yield from _fenced(text)
-    for pattern in (_INLINE_FENCE, _TAGGED, _CODE, _QUOTED_LINE, _MACHINE):
+    yield from _tagged(text)
+    yield from machines.spans(text)
+    inline = (_INLINE_FENCE,) if any(mark in text for mark in ("```", '"""', "'''")) else ()
+    for pattern in (*inline, _CODE, _QUOTED_LINE):
         yield from (match.span() for match in pattern.finditer(text))
     for start, end in _quotations(text):
         inner = text[start + 1 : end - 1]
@@ -122,30 +129,56 @@ def _foreign(text: str) -> Iterator[Span]:
 
 def _fenced(text: str) -> Iterator[Span]:
     """Yield what stands between lines of dashes, backticks and the like; the last one may be missing."""
-    opened: tuple[int, str] | None = None
-    for match in _FENCE.finditer(text):
-        mark = match["mark"][0]
-        if opened is None:
-            opened = match.start(), mark
-        elif opened[1] == mark:
-            yield opened[0], match.end()
-            opened = None
-    if opened is not None:
-        yield opened[0], len(text)
+    fences = [(match.start(), match.end(), match["mark"][0]) for match in _FENCE.finditer(text)]
+    count = Counter(mark for _, _, mark in fences)
+    last = {mark: end if count[mark] % 2 == 0 else len(text) for _, end, mark in fences}
+    behind = 0
+    for start, _, mark in fences:
+        if start >= behind:
+            behind = last[mark]
+            yield start, behind
+
+
+def _tagged(text: str) -> Iterator[Span]:
+    """Yield what stands between a tag and the last that closes one of its name; where none does, all that follows."""
+    last: dict[str, int] = {}
+    behind = 0
+    for match in _TAG.finditer(text):
+        if match.start() < behind:
+            continue
+        closing = f"</{match['tag']}>"
+        if closing not in last:
+            last[closing] = text.rfind(closing)
+        behind = last[closing] + len(closing) if last[closing] > match.start() else len(text)
+        yield match.start(), behind
 
 
 def _quotations(text: str) -> Iterator[Span]:
     """Yield what stands in quotation marks, the marks included, from left to right."""
     closings: dict[str, int] = {}  # where the next one is for each opening mark, so that none is sought twice
+    over = -1  # and where the next one is that closes over lines
     at = 0
     while opened := _OPENING.search(text, at):
         mark, at = opened[0], opened.end()
         if closings.get(mark, -1) < at:
             closing = _CLOSING[mark].search(text, at)
             closings[mark] = closing.start() if closing else len(text)
-        if _closes(text, mark, at, closings[mark]):
-            at = closings[mark] + 1
+        end = closings[mark]
+        if mark == '"' and text[end : end + 1] == "\n" and _opens(text, opened.start()):
+            if over < at:
+                closing = _OVER_LINES.search(text, at)
+                over = closing.start() if closing else len(text)
+            end = over
+        elif mark == '"' and _opens(text, end):  # a quotation within it
+            end = _last_of_line(text, end)
+        if _closes(text, mark, at, end):
+            at = end + 1
             yield opened.start(), at
+
+
+def _opens(text: str, place: int) -> bool:
+    """Tell whether a straight mark stands as an opening one does: before a word, and not behind one."""
+    return not text[place - 1 : place].strip(" \t\n([{—–-:") and text[place + 1 : place + 2].strip() != ""
 
 
 def _quoted_at(text: str, place: int) -> int | None:
@@ -153,8 +186,17 @@ def _quoted_at(text: str, place: int) -> int | None:
     mark = text[place : place + 1]
     if mark not in _CLOSING:
         return None
-    closing = _CLOSING[mark].search(text, place + 1, place + _MOST_QUOTED[mark] + 2)
-    return closing.end() if closing and _closes(text, mark, place + 1, closing.start()) else None
+    closing = _CLOSING[mark].search(text, place + 1, place + min(_MOST_QUOTED[mark], _HANDED_OVER) + 2)
+    if closing is None or not _closes(text, mark, place + 1, closing.start()):
+        return None
+    # It may quote in its turn, with the same mark.
+    return _last_of_line(text, closing.start(), place + _HANDED_OVER) + 1 if mark == '"' else closing.end()
+
+
+def _last_of_line(text: str, place: int, limit: int | None = None) -> int:
+    """Return where the last mark of the line stands that one at `place` belongs to, before `limit`."""
+    end = text.find("\n", place, limit)
+    return text.rfind(text[place], place, limit if end < 0 else end)
 
 
 def _closes(text: str, mark: str, inner: int, end: int) -> bool:
@@ -167,10 +209,9 @@ def _closes(text: str, mark: str, inner: int, end: int) -> bool:
 def _handed_over(text: str) -> Iterator[Span]:
     """Yield what follows "translate this:", to the end of its paragraph, or to the end of all where lines follow."""
     filled = len(text.rstrip())
-    for pattern in (_HANDING_OVER, _CJK_HANDING_OVER):
+    for places in (_colons(text), (match.end() for match in _CJK_HANDING_OVER.finditer(text))):
         paragraph = -1  # where the last one ended, so that none is sought twice
-        for match in pattern.finditer(text):
-            start = match.end()
+        for start in places:
             if start >= filled:
                 break
             quoted = _quoted_at(text, _BLANK.match(text, start).end())  # type: ignore[union-attr] # it may be empty
@@ -184,6 +225,18 @@ def _handed_over(text: str) -> Iterator[Span]:
                 ending = _PARAGRAPH.search(text, start)
                 paragraph = ending.start() if ending else len(text)
             yield start, paragraph
+
+
+def _colons(text: str) -> Iterator[int]:
+    """Yield the places behind the colons with which something is handed over. Clauses without one cost nothing."""
+    clause = 0
+    for match in _CLAUSE_END.finditer(text):
+        colon = match.start()
+        if match[0] == ":" and not _TIME.match(text, colon + 1):
+            shows = _BREAK.match(text, colon + 1) and _SHOWING.search(text, clause, colon)
+            if shows or _HANDING_OVER.search(text, clause, colon):
+                yield colon + 1
+        clause = colon
 
 
 def _trimmed(text: str, start: int, end: int) -> Span:

@@ -11,7 +11,15 @@ from pathlib import Path
 
 from memcli.store.spelling import spelled
 
-NAMES = ("0001_first_light", "0002_signatures", "0003_spelling", "0004_formation", "0005_window", "0006_care")
+NAMES = (
+    "0001_first_light",
+    "0002_signatures",
+    "0003_spelling",
+    "0004_formation",
+    "0005_window",
+    "0006_care",
+    "0007_trust",
+)
 NEWEST = len(NAMES)
 
 # What the scripts call; nothing that stays in the schema may, for other programs do not know these.
