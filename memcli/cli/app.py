@@ -35,6 +35,7 @@ FAMILIES = {
     "core": "core",
     "import": "data",
     "threads": "data",
+    "backup": "backup",
     "stats": "stats",
     "consolidate": "consolidate",
     "reindex": "reindex",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from memcli.memory.intake import Report
     from memcli.memory.recall import Found
     from memcli.memory.reindexing import Reindexed
+    from memcli.store.backup import Backup
     from memcli.store.closure import Closure
     from memcli.store.purge import Receipt
 
@@ -194,6 +195,17 @@ def reindexed(record: Reindexed) -> Json:
         "dimension": record.dimension,
         "chunks": record.chunks,
         "items": record.items,
+    }
+
+
+def backup(record: Backup) -> Json:
+    """A backup that was written; its memories are all of them, the retired ones too."""
+    return {
+        "path": str(record.path),
+        "bytes": record.size,
+        "memories": record.rows["memories"],
+        "messages": record.rows["messages"],
+        "threads": record.rows["threads"],
     }
 
 
