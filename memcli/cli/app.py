@@ -41,7 +41,7 @@ FAMILIES = {
     "reindex": "reindex",
     "models": "models",
     "config": "setup",
-    "doctor": "setup",
+    "doctor": "doctor",
 }
 
 

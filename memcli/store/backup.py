@@ -1,7 +1,7 @@
-"""Back up the store while others read and write it: copied beside its place, checked there, put in place in one step.
+"""Back up the store while others read and write it: copied beside its place, checked there, put there in one step.
 
-Invariants: at the place stands what stood there before, or a whole copy that was checked; it needs no file beside it and
-is 0600; nothing is in it that was forgotten before it was put there.
+Invariants: at the place stands what stood there before, or a whole copy that was checked; it needs no file beside it,
+and is 0600; nothing is in it that was forgotten before it was put there.
 
 The copy is made of one view of the store, held until it is done. So writers neither wait for it nor make it begin anew;
 what they write meanwhile is not in it, and the -wal file grows until then.
@@ -19,7 +19,7 @@ from pathlib import Path
 import apsw
 
 from memcli.errors import InputError, MemcliError, StoreDamaged, StoreLocked, StoreUnwritable
-from memcli.store import cleaning, derived, migrations, words
+from memcli.store import cleaning, derived, migrations, words, workers
 from memcli.store.database import APPLICATION_ID, LONG_WAIT_MS, Store, holds_store
 from memcli.store.faults import Translated
 
@@ -27,7 +27,7 @@ PAGES = 512  # copied at a time, 2 MiB: between two such steps Ctrl-C is heard a
 TRIES = 3  # copies made, where something is forgotten during each
 COMPANIONS = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a file that is in use
 _FEW = 3  # problems told of a copy that is not sound
-_PART = ".part"
+_PART = ".memcli-part"
 
 Progress = Callable[[int, int], None]
 
@@ -62,7 +62,10 @@ def write(store: Store, target: Path, *, replace: bool = False, progress: Progre
 
 
 def keep_as_it_is(store: Store, target: Path) -> None:
-    """Copy the store to `target`, where nothing is yet, whatever is wrong with it. Raises StoreUnwritable, InputError."""
+    """Copy the store to `target`, where nothing is yet, whatever is wrong with it.
+
+    Raises InputError, StoreUnwritable.
+    """
     target = Path(os.path.realpath(target))
     require_place(store, target, replace=False)
     with _scratch(target) as scratch, Translated(target):
@@ -82,7 +85,7 @@ def _finish_forgetting(store: Store) -> None:
 
 
 def require_place(store: Store, target: Path, *, replace: bool) -> None:
-    """Raise InputError unless a backup may be written at `target`, over an older one only where that is to `replace`."""
+    """Raise InputError unless a backup may be written at `target`: over an older one only with `replace`."""
     if target.name.endswith(COMPANIONS):
         raise InputError(f"SQLite would take {target.name} for a part of another file", "choose another name")
     if not target.parent.is_dir():
@@ -139,7 +142,7 @@ def _scratch(target: Path) -> Iterator[Path]:
     """Make an empty file (0600) beside `target`, and take away whatever is left of it, and of those of the dead."""
     own = target.with_name(f".{target.name}.{platform.node()}.{os.getpid()}{_PART}")
     try:
-        for left in (*leftovers(target), own):
+        for left in (*leftovers(target.parent), own):
             _remove(left)
         os.close(os.open(own, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
@@ -150,17 +153,14 @@ def _scratch(target: Path) -> Iterator[Path]:
         _remove(own)
 
 
-def leftovers(target: Path) -> list[Path]:
-    """Return what backups to `target` have left behind whose processes were killed. Raises OSError."""
-    from memcli.store import workers
-
-    prefix = f".{target.name}."
+def leftovers(folder: Path) -> list[Path]:
+    """Return what backups in a folder have left behind whose processes were killed. Raises OSError."""
     found = []
-    for path in target.parent.iterdir():
-        if path.name.startswith(prefix) and path.name.endswith(_PART):
-            node, _, process = path.name.removeprefix(prefix).removesuffix(_PART).rpartition(".")
-            if workers.dead(f"{node}:{process}:"):
-                found.append(path)
+    for path in folder.iterdir():
+        name, _, process = path.name.removesuffix(_PART).rpartition(".")
+        own = path.name.endswith(_PART) and name.endswith(f".{platform.node()}")
+        if own and workers.dead(f"{platform.node()}:{process}:"):
+            found.append(path)
     return found
 
 

@@ -273,6 +273,16 @@ def _connect(path: Path, busy_ms: int) -> apsw.Connection:
     return db
 
 
+def blank() -> Store:
+    """Return an empty store in memory, as the migrations make it."""
+    db = apsw.Connection(":memory:")
+    _load_vectors(db)
+    store = Store(Path(":memory:"), db, 0)
+    with store.atomic():
+        _advance(store, 0)
+    return store
+
+
 def _migrate(store: Store) -> None:
     """Apply what is missing. Several processes may do this at once: the first does it, the others find it done."""
     # Creation runs in rollback mode, so that a crash leaves an empty file. This pragma must come before the first
@@ -286,9 +296,13 @@ def _migrate(store: Store) -> None:
                 raise _not_a_store(store.path)
             _make_own(store.path)
             store.run(f"PRAGMA application_id = {APPLICATION_ID}")
-        with _functions(store.db):
-            for number in range(version + 1, migrations.NEWEST + 1):
-                _apply(store, number)
+        _advance(store, version)
+
+
+def _advance(store: Store, version: int) -> None:
+    with _functions(store.db):
+        for number in range(version + 1, migrations.NEWEST + 1):
+            _apply(store, number)
 
 
 @contextmanager

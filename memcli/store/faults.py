@@ -15,7 +15,7 @@ from memcli.errors import MemcliError, StoreDamaged, StoreLocked, StoreUnwritabl
 
 _Fault = tuple[type[MemcliError], str, str]
 
-_RESTORE = "restore a backup, or run: memcli doctor"
+_RESTORE = "restore a backup, or run: memcli doctor --fix"
 _RIGHTS = "check the rights of the file and of its folder, or use --db"
 _SPACE = "check the disk: is it full, or a quota reached?"
 
@@ -83,3 +83,5 @@ class Translated:
     ) -> None:
         if isinstance(error, apsw.Error) and (fault := explain(error, self._path)) is not None:
             raise fault from error
+        if isinstance(error, UnicodeDecodeError):
+            raise StoreDamaged(f"{self._path} is damaged: a text in it is no text", _RESTORE) from error

@@ -12,6 +12,7 @@ from memcli.types import CoreBlock, Hit, Ledger, Memory, Message, Recalled, Segm
 if TYPE_CHECKING:
     from memcli.memory.consolidate import Consolidated
     from memcli.memory.intake import Report
+    from memcli.memory.mending import Outcome
     from memcli.memory.recall import Found
     from memcli.memory.reindexing import Reindexed
     from memcli.store.backup import Backup
@@ -207,6 +208,23 @@ def backup(record: Backup) -> Json:
         "messages": record.rows["messages"],
         "threads": record.rows["threads"],
     }
+
+
+def fixed(record: Outcome) -> Json:
+    """What was mended, and what was not."""
+    found = [
+        {
+            "check": one.check.name,
+            "invariant": one.check.invariant,
+            "found": list(one.found),
+            "mended": not one.left,
+            "how": one.check.how,
+            "left": list(one.left),
+            "reason": one.failed,
+        }
+        for one in record.mended
+    ]
+    return {"found": found, "kept": str(record.kept or "") or None, "waiting": record.waiting, "ok": record.well}
 
 
 def consolidated(record: Consolidated, *, dry_run: bool, waiting: int, set_aside: int) -> Json:

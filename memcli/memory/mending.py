@@ -1,0 +1,133 @@
+"""Mend a store: what was found wrong is put right, one kind after the other, and looked for again.
+
+    finish forgetting -> keep the file as it is -> mend (a transaction each) -> vectors -> check again
+
+Invariants: the file is copied before anything but a forgetting is touched, and only then; a mending that fails leaves
+its own kind as it was; nothing that was said or remembered is deleted but what refers to rows that are not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from memcli.engines import Embedder
+from memcli.errors import StoreDamaged, StoreLocked
+from memcli.memory import indexing
+from memcli.store import backup, health, index, rebinding
+from memcli.store.checks import files, threads
+from memcli.store.checks.record import Check, Means
+from memcli.store.database import Store
+
+ROUNDS = 3  # what is mended may bring to light what it hid
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What one check found and what became of it: `left` is what it finds now, `failed` why it could not be mended."""
+
+    check: Check
+    found: tuple[str, ...]
+    left: tuple[str, ...] = ()
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything that was wrong, where the file as it was is kept, and how many chunks still wait for their vectors."""
+
+    mended: tuple[Mended, ...]
+    kept: Path | None = None
+    waiting: int = 0
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing is wrong any more."""
+        return not any(one.left for one in self.mended)
+
+
+def mend(store: Store, embedder: Embedder | None, now: str, *, progress: Progress) -> Outcome:
+    """Mend what can be mended. Raises StoreLocked, StoreUnwritable; a store that cannot be read at all is left alone.
+
+    `progress` hears chunks that have their vectors, and all of them.
+    """
+    means = Means(now, lambda text: indexing.cut(text, embedder))
+    first = [_mended(store, one, means) for one in files.FORGETTING]
+    wrong = list(health.examine(store)) + [(one, lines) for one in threads.CARE if (lines := one.find(store))]
+    kept = _keep(store, now) if any(one.mend for one, _ in wrong) else None
+    found: dict[str, tuple[Check, list[str]]] = {one.name: (one, lines) for one, lines in wrong}
+    failed: dict[str, str] = {}
+    for _ in range(ROUNDS):
+        for one, lines in list(health.examine(store)):
+            found.setdefault(one.name, (one, lines))
+        if not _round(store, means, failed):
+            break
+    waiting = _fill(store, embedder, progress)
+    mended = [
+        Mended(one, tuple(lines), tuple(health.problems(store, one)), failed.get(one.name, ""))
+        for one, lines in found.values()
+    ]
+    return Outcome((*(one for one in first if one.found), *mended), kept, waiting)
+
+
+def _mended(store: Store, one: Check, means: Means) -> Mended:
+    found = tuple(health.problems(store, one))
+    reason = _attempt(store, one, means) if found else ""
+    return Mended(one, found, tuple(health.problems(store, one)) if found else (), reason)
+
+
+def _round(store: Store, means: Means, failed: dict[str, str]) -> bool:
+    """Mend what each check finds, in order, and tell whether anything was tried."""
+    tried = False
+    for one in (*health.CHECKS, *threads.CARE):
+        if one.mend is None or one.name in failed or not health.problems(store, one):
+            continue
+        tried = True
+        if reason := _attempt(store, one, means):
+            failed[one.name] = reason
+    return tried
+
+
+def _attempt(store: Store, one: Check, means: Means) -> str:
+    """Mend one kind of problem; return why it could not be done, "" where it could."""
+    try:
+        if one.mend is not None:
+            one.mend(store, means)
+    except StoreLocked:
+        raise
+    except StoreDamaged as error:
+        return error.message
+    except apsw.Error as error:  # what only a damaged store brings about
+        return str(error)
+    return ""
+
+
+def _keep(store: Store, now: str) -> Path:
+    """Copy the file as it is beside itself, and return where that is."""
+    stamp = now.replace(":", "-")
+    place = store.path.with_name(f"{store.path.name}.before-fix-{stamp}")
+    number = 1
+    while place.exists():
+        number += 1
+        place = store.path.with_name(f"{store.path.name}.before-fix-{stamp}-{number}")
+    backup.keep_as_it_is(store, place)
+    return place
+
+
+def _fill(store: Store, embedder: Embedder | None, progress: Progress) -> int:
+    """Give vectors to what waits for them, as far as the embedder is the store's own; return how many still wait."""
+    try:
+        waiting = index.missing(store)
+        if embedder is not None and waiting and indexing.adopt(store, embedder):
+            while indexing.catch_up(store, embedder):
+                waiting = index.missing(store)
+                progress(index.count(store) - waiting, index.count(store))
+            rebinding.finish(store, embedder.identity)
+        return index.missing(store)
+    except (StoreDamaged, apsw.Error):
+        return 0  # which the checks tell
