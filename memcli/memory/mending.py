@@ -57,22 +57,26 @@ def mend(store: Store, embedder: Embedder | None, now: str, *, progress: Progres
     `progress` hears chunks that have their vectors, and all of them.
     """
     means = Means(now, lambda text: indexing.cut(text, embedder))
-    first = [_mended(store, one, means) for one in files.FORGETTING]
-    wrong = list(health.examine(store)) + [(one, lines) for one in threads.CARE if (lines := one.find(store))]
-    kept = _keep(store, now) if any(one.mend for one, _ in wrong) else None
-    found: dict[str, tuple[Check, list[str]]] = {one.name: (one, lines) for one, lines in wrong}
-    failed: dict[str, str] = {}
-    for _ in range(ROUNDS):
-        for one, lines in list(health.examine(store)):
-            found.setdefault(one.name, (one, lines))
-        if not _round(store, means, failed):
+    forgetting = [one for each in files.FORGETTING if (one := _mended(store, each, means)).found]
+    found = _look(store)
+    kept = _keep(store, now) if any(one.mend for one in found) else None
+    failed: dict[Check, str] = {}
+    left = found
+    for _ in range(ROUNDS if kept else 0):
+        tried = _round(store, means, failed)
+        left = _look(store)
+        found = left | found
+        if not tried or not left.keys() - failed.keys():
             break
     waiting = _fill(store, embedder, progress)
-    mended = [
-        Mended(one, tuple(lines), tuple(health.problems(store, one)), failed.get(one.name, ""))
-        for one, lines in found.values()
-    ]
-    return Outcome((*(one for one in first if one.found), *mended), kept, waiting)
+    mended = [Mended(one, lines, left.get(one, ()), failed.get(one, "")) for one, lines in found.items()]
+    return Outcome((*forgetting, *mended), kept, waiting)
+
+
+def _look(store: Store) -> dict[Check, tuple[str, ...]]:
+    """Return what every check finds, what is no damage included."""
+    found = {one: tuple(lines) for one, lines in health.examine(store)}
+    return found | {one: tuple(lines) for one in threads.CARE if (lines := health.problems(store, one))}
 
 
 def _mended(store: Store, one: Check, means: Means) -> Mended:
@@ -81,15 +85,15 @@ def _mended(store: Store, one: Check, means: Means) -> Mended:
     return Mended(one, found, tuple(health.problems(store, one)) if found else (), reason)
 
 
-def _round(store: Store, means: Means, failed: dict[str, str]) -> bool:
-    """Mend what each check finds, in order, and tell whether anything was tried."""
+def _round(store: Store, means: Means, failed: dict[Check, str]) -> bool:
+    """Mend what each check finds, in order, and tell whether anything was done."""
     tried = False
     for one in (*health.CHECKS, *threads.CARE):
-        if one.mend is None or one.name in failed or not health.problems(store, one):
+        if one.mend is None or one in failed or not health.problems(store, one):
             continue
-        tried = True
         if reason := _attempt(store, one, means):
-            failed[one.name] = reason
+            failed[one] = reason
+        tried = tried or one not in failed
     return tried
 
 

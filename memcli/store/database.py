@@ -14,7 +14,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -103,7 +103,8 @@ class Store:
             raise
 
     def close(self) -> None:
-        with self._translated:
+        # Where the log cannot be written back into the file it stays beside it, whole, for the next who opens them.
+        with suppress(StoreUnwritable), self._translated:
             self.db.close()
 
     def copy(self) -> Store:
@@ -124,7 +125,7 @@ class Store:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._translated:
+        with suppress(StoreUnwritable), self._translated:
             self.db.close(error is not None)  # force, where another error is on its way: that one is to be seen
 
     def rows(self, sql: str, params: Params = ()) -> list[Row]:
