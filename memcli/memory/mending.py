@@ -106,8 +106,8 @@ def _attempt(store: Store, one: Check, means: Means) -> str:
         raise
     except StoreDamaged as error:
         return error.message
-    except apsw.Error as error:  # what only a damaged store brings about
-        return str(error)
+    except (apsw.Error, *health.MISLED) as error:  # what only a damaged store brings about
+        return " ".join(str(error).split())
     return ""
 
 
@@ -133,5 +133,5 @@ def _fill(store: Store, embedder: Embedder | None, progress: Progress) -> int:
                 progress(index.count(store) - waiting, index.count(store))
             rebinding.finish(store, embedder.identity)
         return index.missing(store)
-    except (StoreDamaged, apsw.Error):
+    except (StoreDamaged, apsw.Error, *health.MISLED):
         return 0  # which the checks tell

@@ -29,6 +29,10 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
+# What values bring about that the schema rules out: they are damage, and some checks cannot look past them.
+MISLED = (TypeError, ValueError, LookupError, AttributeError)
+
+
 def check(store: Store) -> list[str]:
     """Return the store's health problems, one line each; a sound store has none."""
     return [line for _, lines in examine(store) for line in lines]
@@ -47,8 +51,8 @@ def problems(store: Store, one: Check) -> list[str]:
         return one.find(store)
     except (StoreDamaged, StoreUnwritable) as error:
         return [f"{one.name} cannot be checked: {error.message}"]
-    except apsw.Error as error:  # of the kinds that a sound store cannot cause
-        return [f"{one.name} cannot be checked: {error}"]
+    except (apsw.Error, *MISLED) as error:  # of the kinds that a sound store cannot cause
+        return [f"{one.name} cannot be checked: {' '.join(str(error).split())}"]
 
 
 def sound_vectors(store: Store) -> bool:
