@@ -15,6 +15,7 @@ from memcli.ui import shapes
 if TYPE_CHECKING:
     from memcli.health import Finding
     from memcli.memory.mending import Mended, Outcome
+    from memcli.store.salvage import Salvaged
 
 
 def register(app: typer.Typer) -> None:
@@ -80,6 +81,8 @@ def _tell(run: Run, outcome: Outcome) -> None:
     if outcome.kept:
         run.terminal.out(f"The file as it was is kept at {outcome.kept}")
         run.terminal.out("Delete it when all is well: what you forget later stays in it.")
+    if outcome.salvaged:
+        _tell_salvaged(run, outcome.salvaged)
     if outcome.waiting:
         run.terminal.notice(f"{outcome.waiting} chunks wait for vectors and are found by their words (memcli reindex)")
     if not outcome.mended:
@@ -88,10 +91,19 @@ def _tell(run: Run, outcome: Outcome) -> None:
         run.terminal.out("all is well now")
 
 
+def _tell_salvaged(run: Run, saved: Salvaged) -> None:
+    counts = ", ".join(f"{saved.rows[what]:,} {what}" for what in ("memories", "messages", "threads"))
+    lost = ", ".join(f"{count:,} of {table}" for table, count in saved.lost.items())
+    run.terminal.out(f"What can be read of it is now a store of its own: {saved.path}, with {counts}")
+    run.terminal.out(f"Rows that cannot be read: {lost}" if lost else "No row was seen to be lost.")
+    run.terminal.out("Compare it with your last backup; to go on with it, put it in the place of the damaged file")
+    run.terminal.out("while no memcli runs.")
+
+
 def _tell_one(run: Run, one: Mended) -> None:
     for line in one.found:
         run.terminal.out(f"{'!' if one.left else ' '} {one.check.name}: {line}")
     if not one.left:
         run.terminal.out(f"  -> mended: {one.check.how}")
         return
-    run.terminal.out(f"  -> not mended{': ' + one.failed if one.failed else ''}; restore a backup")
+    run.terminal.out(f"  -> not mended{': ' + one.failed if one.failed else ''}")

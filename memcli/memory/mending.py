@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import apsw
@@ -17,10 +18,11 @@ import apsw
 from memcli.engines import Embedder
 from memcli.errors import StoreDamaged, StoreLocked
 from memcli.memory import indexing
-from memcli.store import backup, health, index, rebinding
-from memcli.store.checks import files, threads
+from memcli.store import backup, health, index, rebinding, salvage
+from memcli.store.checks import files, structure, threads
 from memcli.store.checks.record import Check, Means
 from memcli.store.database import Store
+from memcli.store.salvage import Salvaged
 
 ROUNDS = 3  # what is mended may bring to light what it hid
 
@@ -39,11 +41,15 @@ class Mended:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Everything that was wrong, where the file as it was is kept, and how many chunks still wait for their vectors."""
+    """Everything that was wrong, where the file as it was is kept, and how many chunks still wait for their vectors.
+
+    Where pages of it cannot be read, what could be is `salvaged`.
+    """
 
     mended: tuple[Mended, ...]
     kept: Path | None = None
     waiting: int = 0
+    salvaged: Salvaged | None = None
 
     @property
     def well(self) -> bool:
@@ -70,7 +76,26 @@ def mend(store: Store, embedder: Embedder | None, now: str, *, progress: Progres
             break
     waiting = _fill(store, embedder, progress)
     mended = [Mended(one, lines, left.get(one, ()), failed.get(one, "")) for one, lines in found.items()]
-    return Outcome((*forgetting, *mended), kept, waiting)
+    saved = _salvage(store, embedder, means) if structure.PAGES in left else None
+    return Outcome((*forgetting, *mended), kept, waiting, saved)
+
+
+def _salvage(store: Store, embedder: Embedder | None, means: Means) -> Salvaged | None:
+    """Read what can be read into a store beside the damaged one, and mend that; None where it comes to nothing."""
+    place = _beside(store, "salvaged", means.now)
+    saved = salvage.salvage(store, place)
+    with Store.open(place) as fresh:
+        failed: dict[Check, str] = {}
+        for _ in range(ROUNDS):
+            if not _round(fresh, means, failed):
+                break
+        _fill(fresh, embedder, lambda done, of: None)
+        whole = not health.check(fresh) and any(saved.rows.values())
+    if whole:
+        return saved
+    for path in (place, *(place.with_name(place.name + ending) for ending in backup.COMPANIONS)):
+        path.unlink(missing_ok=True)
+    return None
 
 
 def _look(store: Store) -> dict[Check, tuple[str, ...]]:
@@ -113,14 +138,16 @@ def _attempt(store: Store, one: Check, means: Means) -> str:
 
 def _keep(store: Store, now: str) -> Path:
     """Copy the file as it is beside itself, and return where that is."""
-    stamp = now.replace(":", "-")
-    place = store.path.with_name(f"{store.path.name}.before-fix-{stamp}")
-    number = 1
-    while place.exists():
-        number += 1
-        place = store.path.with_name(f"{store.path.name}.before-fix-{stamp}-{number}")
+    place = _beside(store, "before-fix", now)
     backup.keep_as_it_is(store, place)
     return place
+
+
+def _beside(store: Store, what: str, now: str) -> Path:
+    """Return a name for another form of the store, where nothing is yet."""
+    stem = f"{store.path.name}.{what}-{now.replace(':', '-')}"
+    names = (stem + (f"-{number}" if number > 1 else "") for number in count(1))
+    return next(place for name in names if not (place := store.path.with_name(name)).exists())
 
 
 def _fill(store: Store, embedder: Embedder | None, progress: Progress) -> int:

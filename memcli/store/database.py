@@ -25,7 +25,7 @@ from memcli import __version__
 from memcli.errors import MemcliError, NotAStore, NothingFound, StoreError, StoreLocked, StoreNewer, StoreUnwritable
 from memcli.paths import Paths, make_private
 from memcli.store import migrations, peek
-from memcli.store.faults import Translated
+from memcli.store.faults import Translated, damaged
 
 APPLICATION_ID = int.from_bytes(b"mcli", "big")
 MAGIC = b"SQLite format 3\x00"
@@ -98,6 +98,9 @@ class Store:
                     _migrate(self)
                 self.patiently(lambda: self.run("PRAGMA journal_mode = WAL"))
                 self.run(_EVERY_CONNECTION)
+        except apsw.SQLError as error:  # its schema, or what SQLite needs to read it, is none that memcli writes
+            self.db.close(True)
+            raise damaged(self.path, str(error)) from error
         except BaseException:
             self.db.close(True)  # force: the first error is the one to report
             raise

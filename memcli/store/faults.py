@@ -69,6 +69,11 @@ def explain(error: apsw.Error, path: Path) -> MemcliError | None:
     return kind(f"{path} {what}", hint)
 
 
+def damaged(path: Path, how: str) -> StoreDamaged:
+    """Return the error that says how the store at `path` is damaged."""
+    return StoreDamaged(f"{path} is damaged: {how}", _RESTORE)
+
+
 class Translated:
     """Context manager, reusable and nestable: whatever passes through it leaves as `explain` says."""
 
@@ -84,4 +89,4 @@ class Translated:
         if isinstance(error, apsw.Error) and (fault := explain(error, self._path)) is not None:
             raise fault from error
         if isinstance(error, UnicodeDecodeError):
-            raise StoreDamaged(f"{self._path} is damaged: a text in it is no text", _RESTORE) from error
+            raise damaged(self._path, "a text in it is no text") from error

@@ -224,7 +224,14 @@ def fixed(record: Outcome) -> Json:
         }
         for one in record.mended
     ]
-    return {"found": found, "kept": str(record.kept or "") or None, "waiting": record.waiting, "ok": record.well}
+    saved = record.salvaged
+    return {
+        "found": found,
+        "kept": str(record.kept) if record.kept else None,
+        "salvaged": {"path": str(saved.path), "rows": saved.rows, "lost": saved.lost} if saved else None,
+        "waiting": record.waiting,
+        "ok": record.well,
+    }
 
 
 def consolidated(record: Consolidated, *, dry_run: bool, waiting: int, set_aside: int) -> Json:

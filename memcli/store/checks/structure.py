@@ -104,14 +104,15 @@ def _rewrite_history(store: Store, means: Means) -> None:
         store.run_many("INSERT INTO migrations VALUES (?, ?, ?, ?)", rows)
 
 
+PAGES = Check(
+    "pages",
+    "SQLite reads every page, and every index has what its table has.",
+    integrity,
+    _reindex,
+    "indexes are made anew",
+)
 CHECKS = (
-    Check(
-        "pages",
-        "SQLite reads every page, and every index has what its table has.",
-        integrity,
-        _reindex,
-        "indexes are made anew",
-    ),
+    PAGES,
     Check(
         "schema",
         "Tables, indexes and triggers are those that the migrations made: triggers keep what follows in step.",
