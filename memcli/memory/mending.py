@@ -3,7 +3,8 @@
     finish forgetting -> keep the file as it is -> mend (a transaction each) -> vectors -> check again
 
 Invariants: the file is copied before anything but a forgetting is touched, and only then; a mending that fails leaves
-its own kind as it was; nothing that was said or remembered is deleted but what refers to rows that are not there.
+its own kind as it was; nothing that was said or remembered is deleted but what refers to rows that are not there; a
+file with pages that cannot be read is left as it is, and what can be read of it is salvaged.
 """
 
 from __future__ import annotations
@@ -72,11 +73,11 @@ def mend(store: Store, embedder: Embedder | None, now: str, *, progress: Progres
         tried = _round(store, means, failed)
         left = _look(store)
         found = left | found
-        if not tried or not left.keys() - failed.keys():
+        if not tried or structure.PAGES in left or not left.keys() - failed.keys():
             break
-    waiting = _fill(store, embedder, progress)
-    mended = [Mended(one, lines, left.get(one, ()), failed.get(one, "")) for one, lines in found.items()]
     saved = _salvage(store, embedder, means) if structure.PAGES in left else None
+    waiting = 0 if structure.PAGES in left else _fill(store, embedder, progress)
+    mended = [Mended(one, lines, left.get(one, ()), failed.get(one, "")) for one, lines in found.items()]
     return Outcome((*forgetting, *mended), kept, waiting, saved)
 
 
@@ -113,6 +114,12 @@ def _mended(store: Store, one: Check, means: Means) -> Mended:
 def _round(store: Store, means: Means, failed: dict[Check, str]) -> bool:
     """Mend what each check finds, in order, and tell whether anything was done."""
     tried = False
+    if health.problems(store, structure.PAGES):
+        reason = _attempt(store, structure.PAGES, means)
+        if left := health.problems(store, structure.PAGES):
+            failed[structure.PAGES] = reason or left[0]
+            return False  # nothing is written to pages that cannot be read
+        tried = True
     for one in (*health.CHECKS, *threads.CARE):
         if one.mend is None or one in failed or not health.problems(store, one):
             continue

@@ -136,6 +136,12 @@ class Store:
         with self._translated:
             return self.db.execute(sql, params).fetchall()
 
+    def each(self, sql: str) -> None:
+        """Run `sql` and read each of its rows, keeping none."""
+        with self._translated:
+            for _ in self.db.execute(sql):
+                pass
+
     def one(self, sql: str, params: Params = ()) -> Row | None:
         """Run `sql` and return its first row."""
         rows = self.rows(sql, params)

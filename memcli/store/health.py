@@ -19,6 +19,7 @@ CHECKS: tuple[Check, ...] = (
     *files.FORGETTING,
     *structure.CHECKS,
     *words.CHECKS,  # before what changes chunks: their triggers need it
+    structure.TEXTS,
     *log.CHECKS,
     *beliefs.CHECKS,
     *threads.CHECKS,

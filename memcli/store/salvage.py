@@ -129,23 +129,27 @@ def _as_bytes(damaged: Store, table: str, names: str, number: int) -> Row | None
 
 def _from_ends(damaged: Store, table: str, columns: list[str]) -> Iterator[Row | None]:
     """Yield the rows of a table without numbers, from its beginning and from its end up to what cannot be read."""
-    seen: set[Row] = set()
+    seen: set[Row | None] = set()
     key = ", ".join(
         f'"{name}"' for (name,) in damaged.rows(f"SELECT name FROM pragma_table_info('{table}') WHERE pk ORDER BY pk")
     )
     for order in (key, key.replace(",", " DESC,") + " DESC"):
-        reading = iter(damaged.db.execute(f"SELECT {_names(columns)} FROM {table} ORDER BY {order}"))
-        while True:
-            try:
-                row = next(reading, None)
-            except (apsw.Error, UnicodeDecodeError):
-                yield None
-                break
-            if row is None:
-                return
+        for row in _up_to_damage(damaged, f"SELECT {_names(columns)} FROM {table} ORDER BY {order}"):
             if row not in seen:
                 seen.add(row)
                 yield row
+            if row is None:
+                break
+        else:
+            return  # all of it was read
+
+
+def _up_to_damage(damaged: Store, sql: str) -> Iterator[Row | None]:
+    """Yield rows, and None in place of the first that cannot be read."""
+    try:
+        yield from damaged.db.execute(sql)
+    except (apsw.Error, UnicodeDecodeError):
+        yield None
 
 
 def _notes(damaged: Store, fresh: Store) -> None:

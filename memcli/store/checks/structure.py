@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 
-from memcli.store import index, migrations
-from memcli.store.checks.record import Check, Means
+from memcli.errors import StoreDamaged
+from memcli.store import index, migrations, traces
+from memcli.store.checks.record import Check, Means, counted
 from memcli.store.database import Store, blank
 
 _FULL_TEXT = "chunks_fts"  # has a check of its own
-_SLACK = ("Freelist", "never used", "Page ")  # of no consequence, and gone when the file is written anew
+_OF_INDEXES = " index "  # as in: row 3 missing from index messages_by_time
+_SLACK = ("Freelist", "never used")  # of no consequence, and gone when the file is written anew
 _VECTORS = "chunks_vec"  # sqlite-vec's tables are as its version made them
 _MADE_ANEW = ("index", "trigger", "view")  # hold nothing that is not in the tables
 
@@ -21,10 +23,14 @@ def integrity(store: Store) -> list[str]:
 
 
 def _reindex(store: Store, means: Means) -> None:
-    with store.atomic():
-        store.run("REINDEX")
-    left = integrity(store)
-    if left and all(any(word in text for word in _SLACK) for text in left):
+    """Make indexes anew, and the file where pages are only lying about. Raises StoreDamaged where it is worse."""
+    found = integrity(store)
+    if not all(_OF_INDEXES in text or any(word in text for word in _SLACK) for text in found):
+        raise StoreDamaged("pages of the file cannot be read, or hold what memcli does not write", "")
+    if any(_OF_INDEXES in text for text in found):
+        with store.atomic():
+            store.run("REINDEX")
+    if integrity(store):
         store.run("VACUUM")
 
 
@@ -104,6 +110,32 @@ def _rewrite_history(store: Store, means: Means) -> None:
         store.run_many("INSERT INTO migrations VALUES (?, ?, ?, ?)", rows)
 
 
+def texts(store: Store) -> list[str]:
+    """Return in how many texts bytes are no characters."""
+    return counted(sum(len(rows) for rows in _no_texts(store).values()), "texts hold bytes that are no characters")
+
+
+def _no_texts(store: Store) -> dict[tuple[str, str], list[tuple[int, str]]]:
+    """Return by table and column the numbers of the rows, and what their texts are without those bytes."""
+    found = {}
+    for table, columns in traces.texts_of(store).items():
+        for column in columns:
+            try:
+                store.each(f'SELECT "{column}" FROM "{table}"')
+            except StoreDamaged:
+                rows = store.rows(f'SELECT rowid, CAST("{column}" AS BLOB) FROM "{table}" WHERE "{column}" IS NOT NULL')
+                read = [(id_, data, data.decode("utf-8", errors="replace")) for id_, data in rows]
+                found[table, column] = [(id_, text) for id_, data, text in read if text.encode() != data]
+    return found
+
+
+def _replace_bytes(store: Store, means: Means) -> None:
+    with store.atomic():
+        for (table, column), rows in _no_texts(store).items():
+            sql = f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = ?'
+            store.run_many(sql, [(text, id_) for id_, text in rows])
+
+
 PAGES = Check(
     "pages",
     "SQLite reads every page, and every index has what its table has.",
@@ -134,4 +166,11 @@ CHECKS = (
         _cut_references,
         "what hangs on missing rows is deleted",
     ),
+)
+TEXTS = Check(
+    "texts",
+    "A text is one: every byte of it is a part of a character.",
+    texts,
+    _replace_bytes,
+    "a sign stands in the place of what is no character",
 )
