@@ -18,6 +18,8 @@ from memcli.config import SETTINGS
 
 FILES = (
     ("<data>/memcli.db", "the store, with -wal and -shm beside it while it is in use"),
+    ("<data>/memcli.db.before-fix-TIME", "the store as it was before doctor --fix; delete it when all is well"),
+    ("<data>/memcli.db.salvaged-TIME", "what doctor --fix could read of a damaged store"),
     ("<config>/config.toml", "the settings"),
     ("<state>/history", "lines typed into the chat"),
     ("<state>/memcli.log", "what llama.cpp says, and tracebacks"),
@@ -129,6 +131,14 @@ SHAPES = (
         ' "files": [where], "bytes_looked_through"}, "limit": what this does not hold for, "mentioned_in": [ids of kept'
         ' items]}; with --dry-run {"memories", "messages", "repeating": those of them that are answers which repeat it,'
         ' "threads", "names": threads whose name goes, "summaries", "core", "kept"}',
+    ),
+    ("backup", '{"path", "bytes", "memories", "messages", "threads"}: rows in the copy, retired memories included'),
+    (
+        "doctor",
+        '{"findings": [{"topic", "detail", "ok", "hint"}], "ok"}; with --fix {"found": [{"check", "invariant", "found": '
+        '[line], "mended", "how", "left": [line], "reason": why it could not be mended, or ""}], "kept": where the file '
+        'is as it was, or null, "salvaged": {"path", "rows": {table: rows}, "lost": {table: rows}} or null, "waiting": '
+        'chunks without vectors, "ok"}',
     ),
     ("any, on failure", '{"error": {"code", "message", "hint"}} on stderr'),
 )
