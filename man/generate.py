@@ -18,6 +18,8 @@ from memcli.config import SETTINGS
 
 FILES = (
     ("<data>/memcli.db", "the store, with -wal and -shm beside it while it is in use"),
+    ("<data>/memcli.db.before-fix-TIME", "the store as it was before doctor --fix; delete it when all is well"),
+    ("<data>/memcli.db.salvaged-TIME", "what doctor --fix could read of a damaged store"),
     ("<config>/config.toml", "the settings"),
     (
         "<data>/memcli.db-converting, <data>/memcli.db-replaced",
@@ -143,6 +145,13 @@ SHAPES = (
         "encrypt, decrypt, rekey",
         '{"store": path, "cipher": null or its name, "tables", "rows": how many were compared between the old file and '
         'the new one, "bytes", "removed": [files that quoted the store], "limit": what this does not hold for}',
+    ("backup", '{"path", "bytes", "memories", "messages", "threads"}: rows in the copy, retired memories included'),
+    (
+        "doctor",
+        '{"findings": [{"topic", "detail", "ok", "hint"}], "ok"}; with --fix {"found": [{"check", "invariant", "found": '
+        '[line], "mended", "how", "left": [line], "reason": why it could not be mended, or ""}], "kept": where the file '
+        'is as it was, or null, "salvaged": {"path", "rows": {table: rows}, "lost": {table: rows}} or null, "waiting": '
+        'chunks without vectors, "ok"}',
     ),
     ("any, on failure", '{"error": {"code", "message", "hint"}} on stderr'),
 )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 REINDEX = "memcli reindex"
 RETRY = "memcli consolidate --retry"
+MEND = "memcli doctor --fix"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def _store(workspace: Workspace) -> Iterator[Finding]:
     yield _queue(store)
     problems = store_health.check(store)
     for problem in problems:
-        yield Finding("store health", problem, 5, "copy the file before you do anything else with it")
+        yield Finding("store health", problem, 5, MEND)
     if not problems:
         yield Finding("store health", "no damage found")
 

@@ -66,6 +66,14 @@ class Workspace:
             self._finish_forgetting(self._store)
         return self._store
 
+    def damage(self) -> str | None:
+        """Return the first thing that is wrong with the store, where it is open and something is."""
+        if self._store is None:
+            return None
+        from memcli.store import health
+
+        return next(iter(health.check(self._store)), None)
+
     def _finish_forgetting(self, store: Store) -> None:
         """Clean up after a forgetting that was cut short, as no process is at it any more."""
         if marks.held(store) is None:

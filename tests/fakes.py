@@ -15,10 +15,11 @@ from typing import IO
 
 from memcli.inference import states
 from memcli.inference.thinking import PAIRS, Form, splitter
+from memcli.memory import indexing
 from memcli.memory.formation.records import Action, Change, Formed, Stopped
 from memcli.store import memories, messages, queue, workers
 from memcli.store.database import Store
-from memcli.types import Answer, Kind, Memory, Message, Piece, Prompt, Sampling, Segment, Source, Trust, Turn
+from memcli.types import Answer, Kind, Memory, Message, Owner, Piece, Prompt, Sampling, Segment, Source, Trust, Turn
 
 
 class HashingEmbedder:
@@ -210,6 +211,7 @@ class ScriptedFormer:
             sources=[source],
             formed_by="script",
         )
+        indexing.put(self._store, Owner.MEMORY, kept.id, indexing.prepare([kept.text], None)[0], None)
         return (Change(Action.ADDED, kept),)
 
     def reconcile(self, memory: Memory, waiting: Collection[str]) -> tuple[Change, ...]:

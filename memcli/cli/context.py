@@ -73,6 +73,10 @@ class Run:
             return moment
         return datetime.fromisoformat(timeline.parse(at, moment).start).astimezone(moment.tzinfo)
 
+    def damage(self) -> str | None:
+        """Return the first thing that is wrong with the store of this run, None where nothing is or none was opened."""
+        return self._workspace.damage() if self._workspace is not None else None
+
     def close(self) -> None:
         if self._workspace is not None:
             self._workspace.close()

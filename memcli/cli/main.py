@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from memcli import __version__
 from memcli.cli.context import Run
-from memcli.errors import InputError, MemcliError
+from memcli.errors import InputError, MemcliError, StoreDamaged
 from memcli.paths import Paths, append_private
 from memcli.ui.terminal import Terminal
 
@@ -51,8 +51,8 @@ def run(argv: list[str], terminal: Terminal, paths: Paths) -> int:
         return INTERRUPTED
     except OSError as error:
         return _broken_output(error, invocation)
-    except Exception as error:  # noqa: BLE001 - the boundary: whatever is left is a bug, and is said to be one
-        return _bug(error, invocation)
+    except Exception as error:  # noqa: BLE001 - the boundary: whatever is left is damage or a bug, and is said to be it
+        return _damaged(error, invocation) or _bug(error, invocation)
     finally:
         invocation.close()
 
@@ -120,6 +120,18 @@ def _silence(terminal: Terminal) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), terminal.stdout.fileno())
     except (OSError, ValueError):
         return  # not a real file: nothing will be flushed
+
+
+def _damaged(error: Exception, invocation: Run) -> int:
+    """Report what is wrong with the store, which may hold what no program writes; return 0 where nothing is."""
+    found = invocation.damage()
+    if found is None:
+        return 0
+    terminal = invocation.terminal
+    _log(invocation.paths, _without_message(error))
+    terminal.trace(traceback.format_exc())
+    terminal.error(StoreDamaged(f"the store is damaged: {found}", "restore a backup, or run: memcli doctor --fix"))
+    return StoreDamaged.exit_status
 
 
 def _bug(error: Exception, invocation: Run) -> int:

@@ -1,4 +1,4 @@
-"""Setting up: config, doctor."""
+"""Settings: show them, change them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,6 @@ from memcli.ui import render
 
 def register(app: typer.Typer) -> None:
     app.command()(config)
-    app.command()(doctor)
-
-
-# --- config ---------------------------------------------------------------------------------------------------------
 
 
 class ConfigAction(StrEnum):
@@ -79,27 +75,3 @@ def _change(run: Run, key: str, value: str | None, *, unset: bool, json: bool) -
     if json:
         run.terminal.data({"key": key, "value": settings.find(key).default if written is None else written})
     run.terminal.notice(f"{key} = {written}" if written is not None else f"{key} is back to its default")
-
-
-# --- doctor ---------------------------------------------------------------------------------------------------------
-
-
-def doctor(ctx: typer.Context, json: AsJson = False) -> None:
-    """Check store, embedder, model and where it runs."""
-    from memcli import health
-
-    run = of(ctx)
-    findings = []
-    for finding in health.examine(run.workspace):
-        findings.append(finding)
-        if not json:
-            mark = "!" if finding.exit_status else " "
-            run.terminal.out(f"{mark} {finding.topic:14}{finding.detail}", flush=True)
-            if finding.hint:
-                run.terminal.out(f"  {'':14}-> {finding.hint}")
-    if json:
-        shape = [{"topic": f.topic, "detail": f.detail, "ok": not f.exit_status, "hint": f.hint} for f in findings]
-        run.terminal.data({"findings": shape, "ok": not any(f.exit_status for f in findings)})
-    worst = max((f.exit_status for f in findings), default=0)
-    if worst:
-        raise typer.Exit(worst)

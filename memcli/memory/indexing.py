@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from memcli.engines import Embedder
+from memcli.errors import StoreDamaged
 from memcli.memory.chunking import CHUNK_TOKENS, chunk
 from memcli.store import index, rebinding
 from memcli.store.database import Store
@@ -91,6 +92,8 @@ def _renew(store: Store, items: Sequence[tuple[Owner, str, str]], ready: Sequenc
         rebinding.require(store, embedder.identity)
         for (owner, owner_id, _), indexed in zip(items, ready, strict=True):
             index.renew(store, owner, owner_id, indexed.pieces, indexed.vectors or ())
+        if index.waiting(store, BATCH) == items:  # else who works off what waits would never end
+            raise StoreDamaged(f"{store.path} is damaged: it does not keep vectors", "run: memcli doctor --fix")
 
 
 def adopt(store: Store, embedder: Embedder) -> bool:

@@ -78,7 +78,7 @@ def _fill(store: Store, embedder: Embedder, preparer: Preparer, progress: Callab
 
 def _sound(store: Store, embedder: Embedder) -> bool:
     """Tell whether the vectors belong to the chunks that should have one, and some of them are what they should be."""
-    if health.vectors(store):
+    if not health.sound_vectors(store):
         return False
     sample = index.sample(store, SAMPLE)
     made = embedder.embed([text for _, text in sample])

@@ -61,6 +61,12 @@ def require_idle(store: Store) -> None:
         raise StoreLocked("another memcli is just forgetting something", "try again when it has finished")
 
 
+def require_clean(store: Store) -> None:
+    """Raise StoreLocked where bytes of deleted rows may still be in the files."""
+    if unclean(store):
+        raise StoreLocked("a forgetting is not over: what it removed may still be in the file", "try again, after it")
+
+
 def finish(store: Store, progress: Progress = lambda done, of: None) -> None:
     """Clean up after a forgetting that was cut short, if nobody else is at it. Raises what `clean` does."""
     with store.atomic():

@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ from memcli.errors import NoPassphrase, StoreError, StoreLocked, StoreUnwritable
 from memcli.paths import Paths, make_private
 from memcli.store import cipher, gate, header, migrations
 from memcli.store.cipher import Key
-from memcli.store.faults import Translated
+from memcli.store.faults import Translated, damaged
 
 _JOURNAL = slice(18, 20)  # of the header: 1 for a rollback journal, 2 for a write-ahead log
 _NOW = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')"
@@ -114,10 +114,20 @@ class Store:
                 gate.clean_up(path)
             return store
 
-    def another(self, *, busy_ms: int) -> Store:
-        """Open the store once more, for a thread of its own."""
+    def another(self, *, busy_ms: int, path: Path | None = None) -> Store:
+        """Open the store once more, for a thread of its own; or what was made `like` it at `path`."""
         secret = self.secret
-        return Store.open(self.path, busy_ms=busy_ms, create=False, key=None if secret is None else lambda: secret)
+        key = None if secret is None else lambda: secret
+        return Store.open(path or self.path, busy_ms=busy_ms, create=False, key=key)
+
+    def like(self, path: Path) -> Store:
+        """Make an empty store at `path`, where nothing is yet, encrypted as this one is."""
+        path = Path(os.path.realpath(path))
+        _make_empty(path)
+        with Translated(path):
+            made = Store(path, _connect(path, self.busy_ms, self.secret), self.busy_ms, secret=self.secret)
+        made._settle()
+        return made
 
     def _settle(self) -> None:
         """Bring schema and connection into the state that everything else relies on; close on failure."""
@@ -129,12 +139,16 @@ class Store:
                     _migrate(self)
                 self.patiently(lambda: self.run("PRAGMA journal_mode = WAL"))
                 self.run(_EVERY_CONNECTION)
+        except apsw.SQLError as error:  # its schema, or what SQLite needs to read it, is none that memcli writes
+            self.db.close(True)
+            raise damaged(self.path, str(error)) from error
         except BaseException:
             self.db.close(True)  # force: the first error is the one to report
             raise
 
     def close(self) -> None:
-        with self._translated:
+        # Where the log cannot be written back into the file it stays beside it, whole, for the next who opens them.
+        with suppress(StoreUnwritable), self._translated:
             self.db.close()
 
     def image(self) -> bytes:
@@ -160,13 +174,19 @@ class Store:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._translated:
+        with suppress(StoreUnwritable), self._translated:
             self.db.close(error is not None)  # force, where another error is on its way: that one is to be seen
 
     def rows(self, sql: str, params: Params = ()) -> list[Row]:
         """Run `sql` and return all its rows; no read stays open, which would keep the WAL from being truncated."""
         with self._translated:
             return self.db.execute(sql, params).fetchall()
+
+    def each(self, sql: str) -> None:
+        """Run `sql` and read each of its rows, keeping none."""
+        with self._translated:
+            for _ in self.db.execute(sql):
+                pass
 
     def one(self, sql: str, params: Params = ()) -> Row | None:
         """Run `sql` and return its first row."""
@@ -272,6 +292,16 @@ def _connect(path: Path, busy_ms: int, secret: str | None) -> apsw.Connection:
     return db
 
 
+def blank() -> Store:
+    """Return an empty store in memory, as the migrations make it."""
+    db = apsw.Connection(":memory:")
+    load_vectors(db)
+    store = Store(Path(":memory:"), db, 0)
+    with store.atomic():
+        _advance(store, 0)
+    return store
+
+
 def _migrate(store: Store) -> None:
     """Apply what is missing. Several processes may do this at once: the first does it, the others find it done."""
     # Creation runs in rollback mode, so that a crash leaves an empty file. This pragma must come before the first
@@ -285,9 +315,13 @@ def _migrate(store: Store) -> None:
                 raise header.not_a_store(store.path)
             _make_own(store.path)
             store.run(f"PRAGMA application_id = {header.APPLICATION_ID}")
-        with _functions(store.db):
-            for number in range(version + 1, migrations.NEWEST + 1):
-                _apply(store, number)
+        _advance(store, version)
+
+
+def _advance(store: Store, version: int) -> None:
+    with _functions(store.db):
+        for number in range(version + 1, migrations.NEWEST + 1):
+            _apply(store, number)
 
 
 @contextmanager

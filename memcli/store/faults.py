@@ -15,7 +15,7 @@ from memcli.errors import MemcliError, StoreDamaged, StoreLocked, StoreUnwritabl
 
 _Fault = tuple[type[MemcliError], str, str]
 
-_RESTORE = "restore a backup, or run: memcli doctor"
+_RESTORE = "restore a backup, or run: memcli doctor --fix"
 _RIGHTS = "check the rights of the file and of its folder, or use --db"
 _SPACE = "check the disk: is it full, or a quota reached?"
 
@@ -69,6 +69,11 @@ def explain(error: apsw.Error, path: Path) -> MemcliError | None:
     return kind(f"{path} {what}", hint)
 
 
+def damaged(path: Path, how: str) -> StoreDamaged:
+    """Return the error that says how the store at `path` is damaged."""
+    return StoreDamaged(f"{path} is damaged: {how}", _RESTORE)
+
+
 class Translated:
     """Context manager, reusable and nestable: whatever passes through it leaves as `explain` says."""
 
@@ -83,3 +88,5 @@ class Translated:
     ) -> None:
         if isinstance(error, apsw.Error) and (fault := explain(error, self._path)) is not None:
             raise fault from error
+        if isinstance(error, UnicodeDecodeError):
+            raise damaged(self._path, "a text in it is no text") from error

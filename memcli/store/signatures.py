@@ -81,12 +81,20 @@ def distances(store: Store, vector: bytes) -> Distances:
 
 
 def signature(vector: bytes) -> NDArray[np.uint64]:
-    """Return the signature of a float32 vector, as the trigger of migration 0002 makes it."""
+    """Return the signature of a float32 vector."""
     import numpy as np
 
-    positive = np.frombuffer(vector, "<f4") > 0
-    positive[0] = True  # which says that the slot is taken
-    return np.packbits(np.pad(positive, (0, -len(positive) % _WORD)), bitorder="little").view("<u8")
+    words: NDArray[np.uint64] = made(np.frombuffer(vector, "<f4").reshape(1, -1)).view("<u8")[0]
+    return words
+
+
+def made(vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return the signatures of vectors, one in a row, as the trigger of migration 0002 makes them."""
+    import numpy as np
+
+    positive = vectors > 0
+    positive[:, 0] = True  # which says that the slot is taken
+    return np.packbits(np.pad(positive, ((0, 0), (0, -positive.shape[1] % _WORD))), axis=1, bitorder="little")
 
 
 def _compared(held: Sequence[tuple[Any, ...]], query: NDArray[np.uint64]) -> NDArray[np.uint16]:

@@ -12,8 +12,10 @@ from memcli.types import CoreBlock, Hit, Ledger, Memory, Message, Recalled, Segm
 if TYPE_CHECKING:
     from memcli.memory.consolidate import Consolidated
     from memcli.memory.intake import Report
+    from memcli.memory.mending import Outcome
     from memcli.memory.recall import Found
     from memcli.memory.reindexing import Reindexed
+    from memcli.store.backup import Backup
     from memcli.store.closure import Closure
     from memcli.store.purge import Receipt
 
@@ -194,6 +196,41 @@ def reindexed(record: Reindexed) -> Json:
         "dimension": record.dimension,
         "chunks": record.chunks,
         "items": record.items,
+    }
+
+
+def backup(record: Backup) -> Json:
+    """A backup that was written; its memories are all of them, the retired ones too."""
+    return {
+        "path": str(record.path),
+        "bytes": record.size,
+        "memories": record.rows["memories"],
+        "messages": record.rows["messages"],
+        "threads": record.rows["threads"],
+    }
+
+
+def fixed(record: Outcome) -> Json:
+    """What was mended, and what was not."""
+    found = [
+        {
+            "check": one.check.name,
+            "invariant": one.check.invariant,
+            "found": list(one.found),
+            "mended": not one.left,
+            "how": one.check.how,
+            "left": list(one.left),
+            "reason": one.failed,
+        }
+        for one in record.mended
+    ]
+    saved = record.salvaged
+    return {
+        "found": found,
+        "kept": str(record.kept) if record.kept else None,
+        "salvaged": {"path": str(saved.path), "rows": saved.rows, "lost": saved.lost} if saved else None,
+        "waiting": record.waiting,
+        "ok": record.well,
     }
 
 

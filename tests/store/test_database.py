@@ -90,6 +90,7 @@ def test_what_an_older_store_holds_was_asked_for_by_the_user(path: Path, monkeyp
                 "INSERT INTO memories (id, kind, text, trust, created_at) VALUES ('m', 'semantic', 'tea', 'user', ?)",
                 (NOW,),
             )
+            store.run("INSERT INTO chunks VALUES (1, 'memory', 'm', 0, 0, 3, 'tea', 0, NULL)")
             store.run("INSERT INTO core_blocks VALUES ('user', 'likes tea', ?)", (NOW,))
             store.run("INSERT INTO operations (at, action, actor, items) VALUES (?, 'add', 'remember', '[]')", (NOW,))
     with Store.open(path) as store:

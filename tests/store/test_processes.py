@@ -15,9 +15,9 @@ from tests.store.making import NOW, python
 WRITER = """
 import sys
 from pathlib import Path
-from memcli.store import messages, queue, threads
+from memcli.store import index, messages, queue, threads
 from memcli.store.database import Store
-from memcli.types import Role, Trust
+from memcli.types import Owner, Role, Trust
 now = "2026-03-01T09:30:00Z"
 path, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 with Store.open(path, busy_ms=20_000) as store:
@@ -28,6 +28,7 @@ with Store.open(path, busy_ms=20_000) as store:
             made = messages.add(
                 store, thread_id=thread.id, role=Role.USER, content=f"{name} {n}", trust=Trust.USER, now=now
             )
+            index.add(store, Owner.MESSAGE, made.id, [index.Piece(0, len(made.content), made.content)])
             queue.enqueue(store, made.id, now)
         print(n, flush=True)
 """

@@ -235,7 +235,7 @@ OLD_VECTORS = """
     CREATE TRIGGER chunks_vector_out AFTER DELETE ON chunks WHEN old.has_vector BEGIN
         DELETE FROM chunks_vec WHERE chunk_id = old.id; END;
     INSERT INTO meta VALUES ('embedder', 'hashing:64'), ('dimension', '64');
-    INSERT INTO threads (id, created_at, updated_at) VALUES ('t', '2026', '2026');
+    INSERT INTO threads (id, created_at, updated_at) VALUES ('t', '2026-03-01T09:30:00Z', '2026-03-01T09:30:00Z');
 """
 
 

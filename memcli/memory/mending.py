@@ -1,0 +1,171 @@
+"""Mend a store: what was found wrong is put right, one kind after the other, and looked for again.
+
+    finish forgetting -> keep the file as it is -> mend (a transaction each) -> vectors -> check again
+
+Invariants: the file is copied before anything but a forgetting is touched, and only then; a mending that fails leaves
+its own kind as it was; nothing that was said or remembered is deleted but what refers to rows that are not there; a
+file with pages that cannot be read is left as it is, and what can be read of it is salvaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import apsw
+
+from memcli.engines import Embedder
+from memcli.errors import StoreDamaged, StoreLocked
+from memcli.memory import indexing
+from memcli.store import backup, health, index, rebinding, salvage
+from memcli.store.checks import files, structure, threads
+from memcli.store.checks.record import Check, Means
+from memcli.store.database import Store
+from memcli.store.salvage import Salvaged
+
+ROUNDS = 3  # what is mended may bring to light what it hid
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What one check found and what became of it: `left` is what it finds now, `failed` why it could not be mended."""
+
+    check: Check
+    found: tuple[str, ...]
+    left: tuple[str, ...] = ()
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything that was wrong, where the file as it was is kept, and how many chunks still wait for their vectors.
+
+    Where pages of it cannot be read, what could be is `salvaged`.
+    """
+
+    mended: tuple[Mended, ...]
+    kept: Path | None = None
+    waiting: int = 0
+    salvaged: Salvaged | None = None
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing is wrong any more."""
+        return not any(one.left for one in self.mended)
+
+
+def mend(store: Store, embedder: Embedder | None, now: str, *, progress: Progress) -> Outcome:
+    """Mend what can be mended. Raises StoreLocked, StoreUnwritable; a store that cannot be read at all is left alone.
+
+    `progress` hears chunks that have their vectors, and all of them.
+    """
+    means = Means(now, lambda text: indexing.cut(text, embedder))
+    forgetting = [one for each in files.FORGETTING if (one := _mended(store, each, means)).found]
+    found = _look(store)
+    kept = _keep(store, now) if any(one.mend for one in found) else None
+    failed: dict[Check, str] = {}
+    left = found
+    for _ in range(ROUNDS if kept else 0):
+        tried = _round(store, means, failed)
+        left = _look(store)
+        found = left | found
+        if not tried or structure.PAGES in left or not left.keys() - failed.keys():
+            break
+    saved = _salvage(store, embedder, means) if structure.PAGES in left else None
+    waiting = 0 if structure.PAGES in left else _fill(store, embedder, progress)
+    mended = [Mended(one, lines, left.get(one, ()), failed.get(one, "")) for one, lines in found.items()]
+    return Outcome((*forgetting, *mended), kept, waiting, saved)
+
+
+def _salvage(store: Store, embedder: Embedder | None, means: Means) -> Salvaged | None:
+    """Read what can be read into a store beside the damaged one, and mend that; None where it comes to nothing."""
+    place = _beside(store, "salvaged", means.now)
+    saved = salvage.salvage(store, place)
+    with store.another(busy_ms=store.busy_ms, path=place) as fresh:
+        failed: dict[Check, str] = {}
+        for _ in range(ROUNDS):
+            if not _round(fresh, means, failed):
+                break
+        _fill(fresh, embedder, lambda done, of: None)
+        whole = not health.check(fresh) and any(saved.rows.values())
+    if whole:
+        return saved
+    for path in (place, *(place.with_name(place.name + ending) for ending in backup.COMPANIONS)):
+        path.unlink(missing_ok=True)
+    return None
+
+
+def _look(store: Store) -> dict[Check, tuple[str, ...]]:
+    """Return what every check finds, what is no damage included."""
+    found = {one: tuple(lines) for one, lines in health.examine(store)}
+    return found | {one: tuple(lines) for one in threads.CARE if (lines := health.problems(store, one))}
+
+
+def _mended(store: Store, one: Check, means: Means) -> Mended:
+    found = tuple(health.problems(store, one))
+    reason = _attempt(store, one, means) if found else ""
+    return Mended(one, found, tuple(health.problems(store, one)) if found else (), reason)
+
+
+def _round(store: Store, means: Means, failed: dict[Check, str]) -> bool:
+    """Mend what each check finds, in order, and tell whether anything was done."""
+    tried = False
+    if health.problems(store, structure.PAGES):
+        reason = _attempt(store, structure.PAGES, means)
+        if left := health.problems(store, structure.PAGES):
+            failed[structure.PAGES] = reason or left[0]
+            return False  # nothing is written to pages that cannot be read
+        tried = True
+    for one in (*health.CHECKS, *threads.CARE):
+        if one.mend is None or one in failed or not health.problems(store, one):
+            continue
+        if reason := _attempt(store, one, means):
+            failed[one] = reason
+        tried = tried or one not in failed
+    return tried
+
+
+def _attempt(store: Store, one: Check, means: Means) -> str:
+    """Mend one kind of problem; return why it could not be done, "" where it could."""
+    try:
+        if one.mend is not None:
+            one.mend(store, means)
+    except StoreLocked:
+        raise
+    except StoreDamaged as error:
+        return error.message
+    except (apsw.Error, *health.MISLED) as error:  # what only a damaged store brings about
+        return " ".join(str(error).split())
+    return ""
+
+
+def _keep(store: Store, now: str) -> Path:
+    """Copy the file as it is beside itself, and return where that is."""
+    place = _beside(store, "before-fix", now)
+    backup.keep_as_it_is(store, place)
+    return place
+
+
+def _beside(store: Store, what: str, now: str) -> Path:
+    """Return a name for another form of the store, where nothing is yet."""
+    stem = f"{store.path.name}.{what}-{now.replace(':', '-')}"
+    names = (stem + (f"-{number}" if number > 1 else "") for number in count(1))
+    return next(place for name in names if not (place := store.path.with_name(name)).exists())
+
+
+def _fill(store: Store, embedder: Embedder | None, progress: Progress) -> int:
+    """Give vectors to what waits for them, as far as the embedder is the store's own; return how many still wait."""
+    try:
+        waiting = index.missing(store)
+        if embedder is not None and waiting and indexing.adopt(store, embedder):
+            while indexing.catch_up(store, embedder):
+                waiting = index.missing(store)
+                progress(index.count(store) - waiting, index.count(store))
+            rebinding.finish(store, embedder.identity)
+        return index.missing(store)
+    except (StoreDamaged, apsw.Error, *health.MISLED):
+        return 0  # which the checks tell

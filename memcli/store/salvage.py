@@ -1,0 +1,170 @@
+"""Salvage: read what can be read of a damaged file into a new store. The damaged file is not touched.
+
+Only what was said and kept is read, row by row; what is made of it (chunks, full text, vectors) is made anew.
+Invariants: a row is taken as it is or not at all, but for bytes of a text that are no character; a message whose thread
+is lost gets a thread of the same id; what could not be read is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import apsw
+
+from memcli.errors import StoreDamaged
+from memcli.store.database import Row, Store
+
+# In an order in which what is referred to comes first. What a table keeps without row numbers is read from both ends.
+_NUMBERED = (
+    "threads", "messages", "memories", "core_blocks", "operations", "lapses", "recalled", "summaries", "formation_queue"
+)  # fmt: skip
+_UNNUMBERED = ("memory_tags", "memory_sources", "memory_conflicts", "core_versions", "turns")
+_NOTES = ("created_at", "created_by", "store")  # of meta: who made vectors is noted when there are new ones
+_UNREADABLE = (StoreDamaged, apsw.Error)
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """Where the new store is, how many rows each table got, and how many of each could be seen to be lost."""
+
+    path: Path
+    rows: dict[str, int] = field(default_factory=dict)
+    lost: dict[str, int] = field(default_factory=dict)
+
+
+def salvage(damaged: Store, path: Path) -> Salvaged:
+    """Read what can be read into a new store at `path`, where nothing is yet. Raises StoreUnwritable."""
+    rows: dict[str, int] = {}
+    lost: dict[str, int] = {}
+    with damaged.like(path) as fresh:
+        fresh.run("PRAGMA foreign_keys = OFF")  # what is missing is seen when all is there
+        for table in (*_NUMBERED, *_UNNUMBERED):
+            columns = [name for (name,) in fresh.rows(f"SELECT name FROM pragma_table_info('{table}')")]
+            found = _numbered(damaged, table, columns) if table in _NUMBERED else _from_ends(damaged, table, columns)
+            taken, unread = _put(fresh, table, columns, found)
+            rows[table], lost[table] = taken, unread
+        _notes(damaged, fresh)
+        _give_threads(fresh)
+    return Salvaged(path, rows, {table: count for table, count in lost.items() if count})
+
+
+def _put(fresh: Store, table: str, columns: list[str], found: Iterable[Row | None]) -> tuple[int, int]:
+    """Insert rows; return how many, and how many could not be read or are none of this table's."""
+    sql = f"INSERT INTO {table} ({_names(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    taken = unread = 0
+    with fresh.atomic():
+        for row in found:
+            if row is None:
+                unread += 1
+                continue
+            try:
+                fresh.run(sql, row)
+                taken += 1
+            except (apsw.ConstraintError, apsw.MismatchError):  # there already, or nothing that memcli writes
+                unread += 1
+    return taken, unread
+
+
+def _names(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+def _numbered(damaged: Store, table: str, columns: list[str]) -> Iterator[Row | None]:
+    """Yield the rows of a table in the order of their numbers, and None for each that is lost."""
+    last = _last(damaged, table)
+    seen = 0  # a damaged page may lead back to rows that were read
+    for number, row in _between(damaged, table, _names(columns), 1, last) if last else ():
+        if number > seen:
+            seen = number
+            yield row
+
+
+def _last(damaged: Store, table: str) -> int:
+    """Return the highest number of a row that is known, by the table itself or by what else counts it."""
+    known = 0
+    for sql in (
+        f"SELECT max(rowid) FROM {table}",
+        f"SELECT max(rowid) FROM (SELECT rowid FROM {table} ORDER BY +id)",
+        f"SELECT seq FROM sqlite_sequence WHERE name = '{table}'",
+    ):
+        try:
+            known = max(known, int(damaged.value(sql) or 0))
+        except (*_UNREADABLE, IndexError):
+            continue
+    return known
+
+
+def _between(damaged: Store, table: str, names: str, low: int, high: int) -> Iterator[tuple[int, Row | None]]:
+    """Yield what is between two numbers, in halves where it cannot be read at once."""
+    try:
+        rows = damaged.rows(f"SELECT rowid, {names} FROM {table} WHERE rowid BETWEEN ? AND ?", (low, high))
+    except _UNREADABLE:
+        if low == high:
+            yield low, _as_bytes(damaged, table, names, low)
+            return
+        middle = (low + high) // 2
+        yield from _between(damaged, table, names, low, middle)
+        yield from _between(damaged, table, names, middle + 1, high)
+        return
+    yield from ((number, row) for number, *row in rows)  # type: ignore[misc]
+
+
+def _as_bytes(damaged: Store, table: str, names: str, number: int) -> Row | None:
+    """Return a row whose texts hold bytes that are no characters, with a sign in place of these; None without one."""
+    columns = names.split(", ")
+    wanted = ", ".join(
+        f"typeof({name}), iif(typeof({name}) = 'text', CAST({name} AS BLOB), {name})" for name in columns
+    )
+    try:
+        held = damaged.one(f"SELECT {wanted} FROM {table} WHERE rowid = ?", (number,))
+    except _UNREADABLE:
+        return None
+    if held is None:
+        return None
+    pairs = zip(held[::2], held[1::2], strict=True)
+    return tuple(value.decode("utf-8", errors="replace") if kind == "text" else value for kind, value in pairs)
+
+
+def _from_ends(damaged: Store, table: str, columns: list[str]) -> Iterator[Row | None]:
+    """Yield the rows of a table without numbers, from its beginning and from its end up to what cannot be read."""
+    seen: set[Row | None] = set()
+    key = ", ".join(
+        f'"{name}"' for (name,) in damaged.rows(f"SELECT name FROM pragma_table_info('{table}') WHERE pk ORDER BY pk")
+    )
+    for order in (key, key.replace(",", " DESC,") + " DESC"):
+        for row in _up_to_damage(damaged, f"SELECT {_names(columns)} FROM {table} ORDER BY {order}"):
+            if row not in seen:
+                seen.add(row)
+                yield row
+            if row is None:
+                break
+        else:
+            return  # all of it was read
+
+
+def _up_to_damage(damaged: Store, sql: str) -> Iterator[Row | None]:
+    """Yield rows, and None in place of the first that cannot be read."""
+    try:
+        yield from damaged.db.execute(sql)
+    except (apsw.Error, UnicodeDecodeError):
+        yield None
+
+
+def _notes(damaged: Store, fresh: Store) -> None:
+    for key in _NOTES:
+        try:
+            held = damaged.one("SELECT value FROM meta WHERE key = ?", (key,))
+        except _UNREADABLE:
+            continue
+        if held:
+            fresh.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, held[0]))
+
+
+def _give_threads(fresh: Store) -> None:
+    """Make a thread for messages whose own is lost."""
+    fresh.run(
+        "INSERT INTO threads (id, created_at, updated_at) SELECT thread_id, min(created_at), max(created_at)"
+        " FROM messages WHERE thread_id NOT IN (SELECT id FROM threads) GROUP BY thread_id"
+    )

@@ -1,0 +1,117 @@
+"""What can be read of a damaged file: every row that a sound page holds, and a count of those that are lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from memcli.memory import mending
+from memcli.memory.mending import Outcome
+from memcli.store import health
+from memcli.store.database import Store
+from tests.fakes import HashingEmbedder
+from tests.store.making import NOW, Filled
+
+PAGE = 4096
+MANY = 400
+
+
+@pytest.fixture
+def texts(path: Path) -> dict[str, str]:
+    """Fill a store, close it, and give what its messages and memories say."""
+    with Store.open(path) as store:
+        filled = Filled(store)
+        with store.atomic():
+            said = [filled.say(f"message number {n} says that tea is good " * 3) for n in range(MANY)]
+            kept = [filled.keep(f"fact number {n}", of=[said[n]], tags=("one",)) for n in range(20)]
+    return {one.id: one.content for one in said} | {one.id: one.text for one in kept}
+
+
+def pages_of(path: Path, *names: str) -> list[int]:
+    """Return the pages (from 0) of tables or indexes that hold rows, the first of each being its root."""
+    with Store.open(path) as store:
+        return [store.value("SELECT rootpage FROM sqlite_schema WHERE name = ?", (name,)) - 1 for name in names]
+
+
+def place_of(path: Path, number: int) -> int:
+    """Return where in the file the text of a message stands."""
+    with Store.open(path) as store:
+        id_, thread, role, text = store.rows(
+            "SELECT id, thread_id, role, content FROM messages WHERE seq = ?", (number,)
+        )[0]
+    return path.read_bytes().index(f"{id_}{thread}{role}{text}".encode()) + len(f"{id_}{thread}{role}")
+
+
+def overwrite(path: Path, page: int, data: bytes = b"\xa5" * PAGE) -> None:
+    held = bytearray(path.read_bytes())
+    held[page * PAGE : page * PAGE + len(data)] = data
+    path.write_bytes(held)
+
+
+def mend(path: Path) -> Outcome:
+    before = path.read_bytes()
+    with Store.open(path) as store:
+        done = mending.mend(store, HashingEmbedder(), NOW, progress=lambda done, of: None)
+    assert path.read_bytes() == before or not done.salvaged, "a file that stays damaged is not touched"
+    return done
+
+
+def salvaged(done: Outcome) -> dict[str, str]:
+    """Return what the salvaged store has, which is sound."""
+    assert done.salvaged
+    with Store.open(done.salvaged.path) as store:
+        assert health.check(store) == []
+        assert store.value("SELECT count(*) FROM chunks WHERE NOT has_vector") == 0
+        return dict(store.rows("SELECT id, content FROM messages UNION ALL SELECT id, text FROM memories"))
+
+
+@pytest.mark.parametrize("name", ["chunks", "chunks_fts_data", "chunks_vec_rowids", "signatures", "messages_by_time"])
+def test_where_only_what_was_made_of_the_texts_is_damaged_all_texts_are_salvaged(
+    path: Path, texts: dict[str, str], name: str
+) -> None:
+    (root,) = pages_of(path, name)
+    overwrite(path, root)
+    done = mend(path)
+    assert done.well or salvaged(done) == texts
+
+
+def test_rows_of_sound_pages_are_salvaged_and_lost_ones_counted(path: Path, texts: dict[str, str]) -> None:
+    overwrite(path, place_of(path, 200) // PAGE)
+    done = mend(path)
+    assert done.salvaged
+    found = salvaged(done)
+    lost = texts.keys() - found.keys()
+    assert found.items() <= texts.items()
+    assert 0 < len(lost) <= done.salvaged.lost["messages"] < MANY / 2
+
+
+def test_messages_whose_threads_are_lost_get_a_thread_of_the_same_id(path: Path, texts: dict[str, str]) -> None:
+    (root,) = pages_of(path, "threads")
+    overwrite(path, root)
+    done = mend(path)
+    assert salvaged(done) == texts
+    assert done.salvaged
+    with Store.open(done.salvaged.path) as store:
+        assert store.value("SELECT count(DISTINCT thread_id) FROM messages") == 1
+
+
+def test_bytes_that_are_no_text_cost_a_character_and_not_the_row(path: Path, texts: dict[str, str]) -> None:
+    place, data = place_of(path, 200), path.read_bytes()
+    path.write_bytes(data[:place] + b"\xff" + data[place + 1 :])
+    done = mend(path)
+    assert done.well
+    with Store.open(path) as store:
+        found = dict(store.rows("SELECT id, content FROM messages UNION ALL SELECT id, text FROM memories"))
+    assert found.keys() == texts.keys()
+    (changed,) = {id_ for id_ in texts if found[id_] != texts[id_]}
+    assert found[changed] == "\ufffd" + texts[changed][1:]
+
+
+def test_what_comes_to_nothing_leaves_no_file(path: Path, texts: dict[str, str]) -> None:
+    for page in pages_of(path, "messages", "memories", "threads", "operations", "memory_tags", "memory_sources"):
+        overwrite(path, page)
+    done = mend(path)
+    assert not done.well
+    assert done.salvaged is None
+    assert not [each for each in path.parent.iterdir() if "salvaged" in each.name]
