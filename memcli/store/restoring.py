@@ -31,8 +31,9 @@ def under_way(store: Store) -> str | None:
 
 
 def may_begin(store: Store) -> bool:
-    """Tell whether a log can be taken over: there is none."""
-    return store.one("SELECT 1 FROM operations LIMIT 1") is None
+    """Tell whether a log can be taken over: there is none, nor anything that one tells of."""
+    tables = ("operations", "memories", "core_blocks")
+    return all(store.one(f"SELECT 1 FROM {table} LIMIT 1") is None for table in tables)
 
 
 def begin(store: Store, digest: str, marks: Mapping[str, int]) -> None:
