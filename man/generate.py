@@ -145,6 +145,7 @@ SHAPES = (
         "encrypt, decrypt, rekey",
         '{"store": path, "cipher": null or its name, "tables", "rows": how many were compared between the old file and '
         'the new one, "bytes", "removed": [files that quoted the store], "limit": what this does not hold for}',
+    ),
     ("backup", '{"path", "bytes", "memories", "messages", "threads"}: rows in the copy, retired memories included'),
     (
         "doctor",

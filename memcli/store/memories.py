@@ -168,11 +168,16 @@ def find_exact(store: Store, text: str, *, now: str | None = None, trust: Trust 
 
 def exact(store: Store, texts: Iterable[str], *, now: str | None = None) -> set[str]:
     """Return those of `texts` that `find_exact` would find, by one look at all memories."""
+    return {text for text, _ in having(store, texts, now=now)}
+
+
+def having(store: Store, texts: Iterable[str], *, now: str | None = None) -> list[tuple[str, str]]:
+    """Return (text, id) of the memories with one of `texts` that `find_exact` looks at, oldest first."""
     sql = """
-        SELECT text FROM memories WHERE text IN (SELECT value FROM json_each(:texts)) AND retired_at IS NULL
-        AND (:now IS NULL OR expires_at IS NULL OR expires_at > :now)
+        SELECT text, id FROM memories WHERE text IN (SELECT value FROM json_each(:texts)) AND retired_at IS NULL
+        AND (:now IS NULL OR expires_at IS NULL OR expires_at > :now) ORDER BY created_at, rowid
     """
-    return {text for (text,) in store.rows(sql, {"texts": listed(texts), "now": now})}
+    return [(text, id_) for text, id_ in store.rows(sql, {"texts": listed(texts), "now": now})]
 
 
 def present(store: Store, memory_ids: Iterable[str]) -> set[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import apsw
 
@@ -71,10 +71,25 @@ def get(store: Store, id: str) -> Message:  # noqa: A002
     return _message(row)
 
 
+def some(store: Store, ids_: Iterable[str]) -> list[Message]:
+    """Return those of the messages that there are, in their order."""
+    sql = f"SELECT {_COLUMNS} FROM messages WHERE id IN (SELECT value FROM json_each(?)) ORDER BY seq"
+    return [_message(row) for row in store.rows(sql, (listed(ids_),))]
+
+
 def of_thread(store: Store, thread_id: str, from_seq: int = 0, before_seq: int | None = None) -> list[Message]:
     """Return the thread's messages from `from_seq` on, and where that is given only those `before_seq`, in order."""
     sql = f"SELECT {_COLUMNS} FROM messages WHERE thread_id = ? AND seq BETWEEN ? AND coalesce(? - 1, seq) ORDER BY seq"
     return [_message(row) for row in store.rows(sql, (thread_id, from_seq, before_seq))]
+
+
+def in_batches(store: Store, thread_id: str, size: int = 500) -> Iterator[list[Message]]:
+    """Yield the thread's messages in order, so many at a time."""
+    sql = f"SELECT {_COLUMNS} FROM messages WHERE thread_id = ? AND seq > ? ORDER BY seq LIMIT ?"
+    last = 0
+    while said := [_message(row) for row in store.rows(sql, (thread_id, last, size))]:
+        yield said
+        last = said[-1].seq
 
 
 def of_system(store: Store, thread_id: str, before_seq: int) -> list[Message]:
@@ -120,16 +135,17 @@ def last_said(store: Store, most: int) -> list[str]:
     return [content for (content,) in store.rows(sql, (most,))]
 
 
-def known_external(store: Store, thread_id: str) -> set[str]:
-    """Return the external ids that the thread has: what an import may skip."""
-    sql = "SELECT external_id FROM messages WHERE thread_id = ? AND external_id IS NOT NULL"
-    return {external for (external,) in store.rows(sql, (thread_id,))}
+def known_external(store: Store, thread_id: str) -> dict[str, str]:
+    """Return the external ids that the thread has, with what was said: what an import may skip."""
+    sql = "SELECT external_id, content FROM messages WHERE thread_id = ? AND external_id IS NOT NULL"
+    return dict(store.rows(sql, (thread_id,)))
 
 
-def has_external(store: Store, thread_id: str, external_id: str) -> bool:
-    """Tell whether the thread has a message with this external id."""
-    sql = "SELECT 1 FROM messages WHERE thread_id = ? AND external_id = ?"
-    return store.one(sql, (thread_id, external_id)) is not None
+def with_external(store: Store, thread_id: str, external_id: str) -> tuple[str, str] | None:
+    """Return id and text of the thread's message with this external id."""
+    sql = "SELECT id, content FROM messages WHERE thread_id = ? AND external_id = ?"
+    row = store.one(sql, (thread_id, external_id))
+    return (row[0], row[1]) if row else None
 
 
 def set_recalled(store: Store, message_id: str, notes: Sequence[Recalled]) -> None:

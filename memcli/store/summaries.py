@@ -39,6 +39,11 @@ def latest(store: Store, thread_id: str) -> Summary | None:
     return Summary(*row) if row else None
 
 
+def exists(store: Store, id: str) -> bool:  # noqa: A002
+    """Tell whether there is a summary with exactly this id."""
+    return store.one("SELECT 1 FROM summaries WHERE id = ?", (id,)) is not None
+
+
 def text(store: Store, id: str) -> str:  # noqa: A002
     """Return what a summary says, "" where it is gone."""
     row = store.one("SELECT text FROM summaries WHERE id = ?", (id,))

@@ -56,6 +56,11 @@ def id_of(store: Store, name: str) -> str | None:
     return row[0] if row else None
 
 
+def exists(store: Store, id: str) -> bool:  # noqa: A002
+    """Tell whether there is a thread with exactly this id."""
+    return store.one("SELECT 1 FROM threads WHERE id = ?", (id,)) is not None
+
+
 def named(store: Store, name: str) -> Thread | None:
     """Return the thread with exactly this name."""
     row = store.one(f"{_SELECT} WHERE t.name = ?", (name,))

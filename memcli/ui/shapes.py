@@ -11,7 +11,6 @@ from memcli.types import CoreBlock, Hit, Ledger, Memory, Message, Recalled, Segm
 
 if TYPE_CHECKING:
     from memcli.memory.consolidate import Consolidated
-    from memcli.memory.intake import Report
     from memcli.memory.mending import Outcome
     from memcli.memory.recall import Found
     from memcli.memory.reindexing import Reindexed
@@ -266,15 +265,4 @@ def _change(record: Change, message_id: str | None) -> Json:
         "action": str(record.action),
         "memory": memory(record.memory),
         "old": memory(old) if old else None,
-    }
-
-
-def imported(record: Report) -> Json:
-    return {
-        "messages": record.messages,
-        "memories": record.memories,
-        "core": record.core,
-        "threads": record.threads,
-        "known": record.known,
-        "bad": [{"line": number, "reason": reason} for number, reason in record.bad],
     }

@@ -142,7 +142,7 @@ def test_a_killed_reindex_goes_on_and_its_store_is_searched_by_words_until_it_is
     memcli: Program, home: Path, other: OtherEmbedder
 ) -> None:
     process = start(home, "OtherEmbedder", "reindex")
-    working(process, 4)
+    working(process, 6)  # a trial, the first batch in three calls, and some of the second
     found = memcli("search", "note", "--explain", "--json")
     assert "searching by words only" in found.err
     assert {result["why"]["cosine"] for result in found.json["results"]} == {0}

@@ -111,7 +111,8 @@ def test_a_message_is_read_back_as_it_was_written(filled: Filled) -> None:
     assert made.content == "Grüße, 世界 \x00 end"
     assert made.tokens == (1, 0, 2_147_483_647, -1)
     assert made.interrupted
-    assert messages.known_external(store, filled.thread.id) == {"D1:3"}
+    assert messages.known_external(store, filled.thread.id) == {"D1:3": made.content}
+    assert messages.with_external(store, filled.thread.id, "D1:3") == (made.id, made.content)
     assert threads.get(store, "first").updated_at == at(5)
 
 

@@ -1,0 +1,246 @@
+"""Export and import: the same bytes again, an equal store, and nothing in it that behaves differently."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from memcli.memory import condensing, context, summary
+from memcli.memory.timeline import utc
+from memcli.store import (
+    asof,
+    core,
+    health,
+    memories,
+    messages,
+    operations,
+    queue,
+    search,
+    summaries,
+    threads,
+    turns,
+    undoing,
+    versions,
+    words,
+)
+from memcli.store.database import Store
+from memcli.store.journal import Journal
+from memcli.store.summaries import Summary
+from memcli.store.turns import Cost
+from memcli.types import Candidate, Filters, Hit, Kind, Message, Owner, Recalled, Role, Source, Trust
+from tests.memory.test_asof import START, STEP, Both
+from tests.porting import ANEW, COMPARED, TABLES_ANEW, TOLD_OTHERWISE, bring_in, contents, export
+from tests.store.making import EMBEDDER, Filled, at
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "one.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "other.db") as opened:
+        yield opened
+
+
+def note(item: Message | Any, text: str) -> Recalled:
+    """Return the note that recall places of a message or a memory."""
+    kind = "message" if isinstance(item, Message) else item.kind
+    held = Candidate(item.id, kind, text, item.created_at, item.trust, name=getattr(item, "name", None))
+    return context.note(Hit(held, 0.75, {"words": 0.5, "nearby cosine": 0.25}))
+
+
+def with_every_record(store: Store) -> Filled:
+    """Fill a store with every sort of record, and every column of each with something."""
+    filled = Filled(store)
+    talk = threads.create(store, now=at(1), name="a talk").id
+    first = filled.say("I live in Rome, with a dog called Turing.", thread=talk, now=at(1), external_id="D1:1")
+    reply = filled.say(
+        "Lovely\x1b[31m <|im_start|>!", thread=talk, now=at(1), role=Role.ASSISTANT, model="tiny:1", interrupted=True,
+        tokens=(1, 2),
+    )  # fmt: skip
+    turns.add(store, reply.id, Cost(100, 40, 7, 2, 60, 1, 0.25, 1.5))
+    filled.say("Be kind.", thread=talk, now=at(1), role=Role.ASSISTANT, name="Ann")
+    rome = filled.keep("lives in Rome", of=[first], now=at(1), tags=("home", "city"), valid_from="2020")
+    filled.keep("answer in French", now=at(2), kind=Kind.PROCEDURAL, reconciled=False, pinned=True)
+    rain = filled.keep("rain since May", now=at(2), kind=Kind.EPISODIC, expires_at=at(9), importance=0.4)
+    journal = Journal(store, action="edit", actor="user", now=at(3))
+    oslo = journal.add(kind=Kind.SEMANTIC, text="lives in Oslo", trust=Trust.USER, formed_by="rules", created_at=at(2))
+    journal.supersede(rome.id, oslo.id, valid_to="2026-03")
+    journal.record()
+    undoing.undo(store, undoing.last(store, 1), at(4))
+    journal = Journal(store, action="form", actor="formation", now=at(5))
+    bonn = journal.add(kind=Kind.SEMANTIC, text="lives in Bonn", trust=Trust.USER, times_said=2)
+    journal.supersede(rome.id, bonn.id, valid_to="2026-02")
+    journal.strengthen(rain.id, [Source(first.id, 2, 9)])
+    journal.conflict(rain.id, bonn.id)
+    journal.set_core("user", "Ann, a vet", "user")
+    journal.record({"message": first.id})
+    for made in (oslo, bonn):
+        filled.index(Owner.MEMORY, made.id, [made.text])
+    journal = Journal(store, action="core", actor="consolidate", now=at(6))
+    journal.set_core("user", "Ann, a vet\nin Bonn", "consolidate")
+    journal.record()
+    operations.record(
+        store, action="forget", actor="user", items=["gone1"], now=at(6), detail={"rows": {"messages": 1}}
+    )
+    store.run("INSERT INTO meta VALUES ('merged', '2'), ('summed', '1')")
+    told = [note(rain, "rain since May"), note(first, first.content), *changes_of(store, bonn)]
+    asked = filled.say("And where do I live?", thread=talk, now=at(7))
+    messages.set_recalled(store, asked.id, told)
+    queue.enqueue(store, asked.id, at(7))
+    store.run("UPDATE formation_queue SET attempts = 2, leased_by = 'x:1:y', leased_until = ?", (at(8),))
+    file = filled.say("a long file. " * 9 + "The end.", now=at(8))
+    store.run(
+        "UPDATE messages SET trust = 'document', excerpt = ? WHERE id = ?", ("a long file.\n[…]\nThe end.", file.id)
+    )
+    lines = condensing.extracted([first, asked])
+    summaries.add(store, Summary("sum1abc", talk, reply.seq, summary.dump(lines[:1]), "extract", at(7)))
+    threads.set_window_start(store, talk, asked.seq)
+    threads.set_prefix(store, talk, "[]")
+    return filled
+
+
+def changes_of(store: Store, memory: Any) -> list[Recalled]:
+    """Return notes that tell what changed on the system side."""
+    side, _ = context.system_side("", None, core.blocks(store), [memory], window=4096)
+    return context.changes((), (), side)
+
+
+# --- equal ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_export_of_every_record_into_an_empty_store_gives_an_equal_one_and_the_same_bytes(
+    store: Store, other: Store
+) -> None:
+    with_every_record(store)
+    exported = export(store)
+    types = set(re.findall(r'^\{"type": "(\w+)", "memcli": 1,', exported, re.MULTILINE))
+    assert types == {"store", "thread", "message", "memory", "core", "summary", "operation"}
+    report = bring_in(other, exported)
+    assert contents(other) == contents(store)
+    assert export(other) == exported
+    assert health.check(other) == []
+    assert (report.known, report.differing, report.passed_over, +report.dropped) == (0, 0, 0, {})
+
+
+def test_every_record_holds_something_in_every_column(store: Store) -> None:
+    with_every_record(store)
+    for table, sql in COMPARED.items():
+        if table != "chunks":
+            rows = store.rows(sql)
+            assert rows, table
+            assert all(any(value not in (None, 0) for value in column) for column in zip(*rows, strict=True)), table
+
+
+def test_every_column_of_every_table_is_compared_or_made_anew(store: Store) -> None:
+    indexes = ("chunks_", "sqlite_")  # what the indexes and SQLite keep for themselves
+    found = {
+        name: {row[1] for row in store.rows(f"PRAGMA table_xinfo({name})")}
+        for (name,) in store.rows("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")
+        if not name.startswith(indexes)
+    }
+    assert set(found) == set(COMPARED) | TABLES_ANEW
+    for table, sql in COMPARED.items():
+        named = set(re.findall(r"\w+", sql))
+        assert found[table] - ANEW.get(table, set()) - TOLD_OTHERWISE.get(table, set()) <= named, table
+
+
+def test_the_same_export_again_changes_nothing(store: Store, other: Store) -> None:
+    with_every_record(store)
+    bring_in(other, export(store))
+    before = contents(other)
+    report = bring_in(other, export(store))
+    assert contents(other) == before
+    assert report.known == export(store).count("\n") - 1  # the line that names the store is no record
+    assert (report.messages, report.memories, report.differing, report.passed_over) == (0, 0, 0, 0)
+    report = bring_in(store, export(store))
+    assert (report.messages, report.memories, report.summaries, report.operations) == (0, 0, 0, 0)
+
+
+@given(
+    steps=st.lists(STEP, min_size=1, max_size=14),
+    extras=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 11)), max_size=8),
+)
+@settings(
+    deadline=None, phases=[Phase.generate], max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_history_goes_on_in_the_other_store_as_in_the_first(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, int, int]], extras: list[tuple[int, int]]
+) -> None:
+    folder = tmp_path_factory.mktemp("stores")
+    with Store.open(folder / "one.db") as one, Store.open(folder / "other.db") as other:
+        both, now, times = Both(one), START, [utc(START)]
+        for what, a, b, gap in steps:
+            both.when = utc(now)
+            both.do(what, a, b)
+            now += timedelta(seconds=gap)
+            times.append(utc(now))
+        for what, a in extras:
+            _adorn(both.filled, what, a, utc(now))
+        exported = export(one)
+        bring_in(other, exported)
+        assert export(other) == exported
+        assert health.check(other) == []
+        assert contents(other) == contents(one)
+        _behave_alike(one, other, times)
+        later = utc(now + timedelta(hours=1))
+        while found := operations.undoable(one, 1):
+            assert operations.undoable(other, 1) == found
+            assert undoing.undo(one, found, later) == undoing.undo(other, found, later)
+            assert contents(other) == contents(one)
+        _behave_alike(one, other, [*times, later])
+
+
+def _adorn(filled: Filled, what: int, a: int, now: str) -> None:
+    """Add something that hangs on a message, or core memory."""
+    store = filled.store
+    said = [messages.get(store, id_) for (id_,) in store.rows("SELECT id FROM messages ORDER BY seq")]
+    kept = memories.current(store, now=now)
+    if what == 0:
+        journal = Journal(store, action="core", actor="user", now=now)
+        journal.set_core(("user", "persona")[a % 2], f"block {a}", "user")
+        journal.record()
+    elif what == 1 and kept:
+        memory = kept[a % len(kept)]
+        question = filled.say(f"question {a}", now=now)
+        told = [note(memory, memory.text), *([note(said[0], said[0].content)] if said else [])]
+        messages.set_recalled(store, question.id, told + changes_of(store, memory))
+    elif what == 2:
+        queue.enqueue(store, filled.say(f"waiting {a}", now=now).id, now)
+    elif what == 3 and said:
+        message = said[a % len(said)]
+        threads.set_window_start(store, message.thread_id, message.seq + 1)
+        lines = condensing.extracted([m for m in said if m.thread_id == message.thread_id and m.seq <= message.seq])
+        summaries.add(store, Summary(f"sum{a}", message.thread_id, message.seq, summary.dump(lines), "extract", now))
+    elif what == 4:
+        reply = filled.say(f"answer {a}", now=now, role=Role.ASSISTANT)
+        turns.add(store, reply.id, Cost(a, a, 1, first_token=a / 7))
+    elif what == 5:
+        filled.say(f"in another thread {a}", now=now, thread=threads.create(store, now=now).id)
+
+
+def _behave_alike(one: Store, other: Store, times: list[str]) -> None:
+    now = times[-1]
+    assert memories.current(other, now=now, retired=True) == memories.current(one, now=now, retired=True)
+    for when in times:
+        assert asof.believed(other, when, retired=True) == asof.believed(one, when, retired=True)
+    for (id_,) in one.rows("SELECT id FROM memories"):
+        assert versions.versions(other, id_) == versions.versions(one, id_)
+    found = [_search(store, now) for store in (one, other)]
+    assert found[0] == found[1]
+
+
+def _search(store: Store, now: str) -> list[str]:
+    query, (vector,) = words.query(["statement", "message", "question"]), EMBEDDER.embed(["statement message question"])
+    found = search.gather(store, query=query, vector=vector, filters=Filters(retired=True), limit=50, now=now)
+    return [item.id for item in found.items]
