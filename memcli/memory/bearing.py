@@ -11,18 +11,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from memcli.memory import condensing, context, summary
+from memcli.memory import attributing, condensing, context, summary
 from memcli.memory.excerpts import GAP
 from memcli.store import core, memories, messages
 from memcli.store.database import Store
-from memcli.types import Candidate, CoreBlock, Hit, Memory, Message, Recalled, Role, Trust
+from memcli.types import Candidate, CoreBlock, Memory, Message, Recalled, Role, Trust
 
-_TEXT = "\ue000"  # for private use: it stands where the quoted text will
 _DAY = r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2}(?:T[0-9:]{8}Z)?)?)?"
 _DATED = re.compile(rf"{_DAY}(?: to {_DAY})?: ")  # what a note begins with; the days are local ones of when it was made
 _WIDE = 10**9  # a window that has room for any text
 _CUT = "…"
-_DOCUMENT = "(a document) "  # before a line of a summary
 _TOLD = ("system", "core", "procedural", "preference")  # kinds of notes that say what changed on the system side
 
 
@@ -52,23 +50,32 @@ def note_holds(note: Recalled, items: Items) -> bool:
         return note.line.removeprefix(context.NO_LONGER) in _told(note, items)
     memory, message = items.memories.get(note.item_id), items.messages.get(note.item_id)
     if memory and not memory.undone:
-        item = Candidate(memory.id, memory.kind, _TEXT, memory.created_at, memory.trust)
-        return note.kind == memory.kind and _quotes(note, item, memory.text)
+        item = Candidate(memory.id, memory.kind, memory.text, memory.created_at, memory.trust)
+        return note.kind == memory.kind and _quotes(note, item)
     if message:
-        item = Candidate(message.id, "message", _TEXT, message.created_at, message.trust, name=message.name)
-        return note.kind == "message" and _quotes(note, item, message.content)
+        item = Candidate(message.id, "message", message.content, message.created_at, message.trust, name=message.name)
+        return note.kind == "message" and _quotes(note, item)
     return False
 
 
-def _quotes(note: Recalled, item: Candidate, text: str) -> bool:
-    """Tell whether a line says, behind a date, what a note says before and behind a text; and between, part of it."""
-    before, _, behind = _DATED.sub("", context.note(Hit(item, 0.0, {})).line, count=1).partition(_TEXT)
-    date = _DATED.match(note.line)
+def _quotes(note: Recalled, item: Candidate) -> bool:
+    """Tell whether a line says, behind a date, who is quoted, and then parts of what that item says, as notes do."""
+    date, speaker = _DATED.match(note.line), attributing.speaker(item)
     said = note.line[date.end() :] if date else ""
-    if not said.startswith(before) or not said.endswith(behind):
+    if not said.startswith(speaker):
         return False
-    body = said[len(before) : len(said) - len(behind)].removesuffix(_CUT)
-    return bool(body) and body in " ".join(text.split())
+    said = said[len(speaker) :]
+    if item.kind != "message" or item.trust is not Trust.USER:
+        return _stretch(said, attributing.one_line(item.text))
+    own, pasted = attributing.parted(item.text, item.text)
+    cuts = [match.start() for match in re.finditer(re.escape(attributing.PASTED), said)]
+    parts = [(said, ""), *((said[:cut].rstrip(), said[cut + len(attributing.PASTED) :]) for cut in cuts)]
+    return any((not mine or _stretch(mine, own)) and (not theirs or _stretch(theirs, pasted)) for mine, theirs in parts)
+
+
+def _stretch(said: str, whole: str) -> bool:
+    part = said.removesuffix(_CUT)
+    return bool(part) and part in whole
 
 
 def _told(note: Recalled, items: Items) -> set[str]:
@@ -103,12 +110,12 @@ def excerpt_holds(content: str, excerpt: str) -> bool:
 def lines_hold(lines: Iterable[summary.Line], said: Sequence[Message]) -> tuple[summary.Line, ...]:
     """Return the lines of a summary that what was said bears out: quotations, or what condensing would take."""
     own = [message for message in said if message.role is Role.USER and not message.name]
-    quoted = " ".join(" ".join(message.content.split()) for message in own)
-    told = "\n".join(message.content for message in own if message.trust is Trust.USER)
-    return tuple(line for line in lines if _line_holds(line.text, quoted, told))
+    typed = [attributing.own_words(message.content) for message in own if message.trust is Trust.USER]
+    documents = {condensing.a_document(message) for message in own if message.trust is not Trust.USER}
+    return tuple(line for line in lines if line.text in documents or _line_holds(line.text, typed))
 
 
-def _line_holds(text: str, quoted: str, told: str) -> bool:
-    body = text.removeprefix(_DOCUMENT)
-    ends = (body, body.removesuffix(_CUT).rstrip(), body.removesuffix("?"))
+def _line_holds(text: str, typed: Sequence[str]) -> bool:
+    quoted, told = " ".join(typed), "\n".join(typed)
+    ends = (text, text.removesuffix(_CUT).rstrip(), text.removesuffix("?"))
     return any(end and end in quoted for end in ends) or condensing.bears_out(told, text, condensing.BORNE_OUT)

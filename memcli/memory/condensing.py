@@ -128,6 +128,11 @@ def extracted(said: Sequence[Message]) -> list[Line]:
     return [one for message in own[-READ:] for one in _quoted(message)]
 
 
+def a_document(message: Message) -> str:
+    """Return what a line says of a document: that it was there, and nothing that is in it."""
+    return f"(a document of {len(message.content):,} characters)"
+
+
 def _quoted(message: Message) -> list[Line]:
     from memcli.memory.formation.clauses import units
     from memcli.memory.formation.extract import candidates
@@ -137,7 +142,7 @@ def _quoted(message: Message) -> list[Line]:
     if message.content.startswith(NOT_KEPT):  # its question stands for it
         return []
     if message.trust is not Trust.USER:
-        return [line(when, f"(a document of {len(message.content):,} characters)", ASKED)]
+        return [line(when, a_document(message), ASKED)]
     found = units(message.content)
     verdicts = judge(found, message=message.content) if found else []
     stated = candidates(message.content, verdicts, datetime.fromisoformat(message.created_at).astimezone(LOCAL))
