@@ -14,10 +14,9 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from memcli.store import gate, health, messages, threads
+from memcli.store import gate, health
 from memcli.store.database import Store
-from memcli.types import Role, Trust
-from tests.store.making import NOW, python
+from tests.store.making import Filled, python
 
 SECRET, OTHER = "correct horse battery", "another six random words"
 MEMCLI = [sys.executable, "-m", "memcli"]
@@ -52,10 +51,9 @@ def path(own_home: Path) -> Path:
     """Return the user's own store, with many messages."""
     found = own_home / "data" / "memcli" / "memcli.db"
     with Store.open(found) as store, store.atomic():
-        thread = threads.create(store, now=NOW)
+        filled = Filled(store)
         for number in range(MANY):
-            said = f"number {number} of Popocatepetl " * 20
-            messages.add(store, thread_id=thread.id, role=Role.USER, content=said, trust=Trust.USER, now=NOW)
+            filled.say(f"number {number} of Popocatepetl " * 20)
     return found
 
 

@@ -133,7 +133,7 @@ DAMAGE: dict[str, tuple[str, str]] = {
         "1 memories were undone and are not retired",
     ),
     "rule of a document": (
-        "UPDATE memories SET trust = 'document' WHERE kind = 'procedural'",
+        "DROP TRIGGER memories_rule_change; UPDATE memories SET trust = 'document' WHERE kind = 'procedural'",
         "1 rules are not the user's own words",
     ),
     "span": ('UPDATE memory_sources SET "end" = 9999', "2 sources are characters that their message does not have"),
