@@ -110,13 +110,11 @@ def refused(path: Path, error: type[MemcliError]) -> MemcliError:
         was = content(store)
         with pytest.raises(error) as raised:
             convert.convert(store, NEW)
-        assert one_clear_line(raised.value)
-        assert content(store) == was
-        with opened(path, None) as other:
-            other.run("INSERT INTO meta VALUES ('written', 'after it')")
-            store.run("DELETE FROM meta WHERE key = 'written'")
-            assert other.value("PRAGMA journal_mode") == "wal"
+    assert one_clear_line(raised.value)
     assert os.listdir(path.parent) == ["memcli.db"]
+    with opened(path, None) as store:
+        assert content(store) == was
+        assert store.value("PRAGMA journal_mode") == "wal"
     return raised.value
 
 
@@ -128,10 +126,10 @@ def test_a_store_that_another_process_has_open_is_not_converted(path: Path) -> N
     process = python(code, path, stdin=read)
     assert process.stdout is not None
     process.stdout.readline()
+    with opened(path, None) as store, pytest.raises(StoreLocked) as raised:
+        convert.convert(store, NEW)
+    assert "another memcli" in raised.value.message
     with opened(path, None) as store:
-        with pytest.raises(StoreLocked) as raised:
-            convert.convert(store, NEW)
-        assert "another memcli" in raised.value.message
         assert len(content(store)[0]) == 29
     os.close(write)
     assert process.wait() == 0
@@ -151,16 +149,12 @@ def test_a_full_disk_is_told_before_anything_is_written(path: Path, monkeypatch:
 
 def test_a_disk_that_fills_up_meanwhile_leaves_the_store_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(path, None)
-    run = Store.run
 
-    def full(self: Store, sql: str, params: tuple[object, ...] = ()) -> None:
-        if sql.startswith("VACUUM INTO"):
-            path.with_name(path.name + gate.COPY).write_bytes(b"half of a copy")
-            with self._translated:
-                raise apsw.FullError("database or disk is full")
-        run(self, sql, params)
+    def full(db: apsw.Connection, path: Path, copy: Path, secret: str | None) -> None:
+        copy.write_bytes(b"half of a copy")
+        raise apsw.FullError("database or disk is full")
 
-    monkeypatch.setattr(Store, "run", full)
+    monkeypatch.setattr(convert, "_copy", full)
     assert "full" in refused(path, StoreUnwritable).message
 
 
@@ -180,15 +174,15 @@ def test_a_copy_that_is_not_like_the_store_does_not_take_its_place(
     fill(path, None)
     copy = convert._copy
 
-    def tampered(store: Store, target: Path, secret: str | None) -> None:
-        copy(store, target, secret)
-        db = apsw.Connection(str(target))
-        cipher.unlock(db, NEW)
-        db.execute(change)
-        db.close()
+    def tampered(db: apsw.Connection, path: Path, target: Path, secret: str | None) -> None:
+        copy(db, path, target, secret)
+        other = apsw.Connection(str(target))
+        cipher.unlock(other, NEW)
+        other.execute(change)
+        other.close()
 
     monkeypatch.setattr(convert, "_copy", tampered)
-    assert "not like it" in refused(path, StoreDamaged).message
+    assert "not like the store" in refused(path, StoreDamaged).message
 
 
 def test_a_file_with_a_second_name_is_not_converted(path: Path, tmp_path: Path) -> None:
@@ -210,9 +204,9 @@ def test_what_is_to_be_done_before_may_fail(path: Path) -> None:
     def failing() -> None:
         raise StoreUnwritable("the history cannot be removed", "remove it")
 
+    with opened(path, None) as store, pytest.raises(StoreUnwritable):
+        convert.convert(store, NEW, before_exchange=failing)
     with opened(path, None) as store:
-        with pytest.raises(StoreUnwritable):
-            convert.convert(store, NEW, before_exchange=failing)
         assert len(content(store)[0]) == 29
     assert os.listdir(path.parent) == ["memcli.db"]
 
@@ -247,6 +241,26 @@ def test_who_opens_the_store_meanwhile_waits_and_writes_to_the_new_file(path: Pa
         assert store.value("SELECT value FROM meta WHERE key = 'written'") == "meanwhile"
 
 
+def test_what_another_connection_writes_at_the_last_moment_is_in_the_new_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(path, None)
+    leave = convert._leave_log
+    code = "import sys; from pathlib import Path; from memcli.store.database import Store; import apsw\n"
+    code += "db = apsw.Connection(sys.argv[1]); db.execute(\"INSERT INTO meta VALUES ('last', 'moment')\"); db.close()"
+
+    def late(store: Store) -> None:
+        assert store.rows("SELECT * FROM meta")  # its pages are held from here on
+        assert python(code, path).wait() == 0
+        leave(store)
+
+    monkeypatch.setattr(convert, "_leave_log", late)
+    with opened(path, None) as store:
+        convert.convert(store, NEW)
+    with opened(path, NEW) as store:
+        assert store.value("SELECT value FROM meta WHERE key = 'last'") == "moment"
+
+
 def test_who_cannot_wait_so_long_gets_a_clear_error(path: Path) -> None:
     fill(path, None)
     with gate.alone(path, 0):
@@ -275,7 +289,14 @@ def killed_at(point: int, path: Path, before: str | None, after: str | None) -> 
                 if left[0] < 0:
                     os.kill(os.getpid(), signal.SIGKILL)
 
-        store.db.set_progress_handler(lambda: bool(step()), 1_000)
+        connected = convert._connected
+
+        def watched(path: Path, secret: str | None, flags: int) -> apsw.Connection:
+            db = connected(path, secret, flags)
+            db.set_progress_handler(lambda: bool(step()), 5_000)
+            return db
+
+        convert._connected = watched
         sys.addaudithook(step)
         convert.convert(store, after)
         os._exit(0)
