@@ -14,7 +14,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from memcli.store import gate, health
+from memcli.store import gate, health, messages
 from memcli.store.database import Store
 from tests.store.making import Filled, python
 
