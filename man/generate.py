@@ -149,10 +149,10 @@ SHAPES = (
     ("backup", '{"path", "bytes", "memories", "messages", "threads"}: rows in the copy, retired memories included'),
     (
         "doctor",
-        '{"findings": [{"topic", "detail", "ok", "hint"}], "ok"}; with --fix {"found": [{"check", "invariant", "found": '
-        '[line], "mended", "how", "left": [line], "reason": why it could not be mended, or ""}], "kept": where the file '
-        'is as it was, or null, "salvaged": {"path", "rows": {table: rows}, "lost": {table: rows}} or null, "waiting": '
-        'chunks without vectors, "ok"}',
+        '{"findings": [{"topic", "detail", "ok", "hint"}], "ok"}; with --fix {"found": [{"check", "invariant", '
+        '"found": [line], "mended", "how", "left": [line], "reason": why it could not be mended, or ""}], "kept": '
+        'where the file is as it was, or null, "salvaged": {"path", "rows": {table: rows}, "lost": {table: rows}} '
+        'or null, "waiting": chunks without vectors, "ok"}',
     ),
     ("any, on failure", '{"error": {"code", "message", "hint"}} on stderr'),
 )

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 
 from memcli.config import SMALL, Config
 from memcli.engines import ChatModel, Embedder
-from memcli.errors import EmbedderChanged, EmbedderError, ModelError, NoModel, StoreLocked, StoreUnwritable
+from memcli.errors import (
+    EmbedderChanged,
+    EmbedderError,
+    ModelError,
+    NoModel,
+    StoreDamaged,
+    StoreLocked,
+    StoreUnwritable,
+)
 from memcli.memory.formation.records import Former
 from memcli.memory.resuming import ThreadStates
 from memcli.memory.timeline import LOCAL
@@ -76,8 +84,11 @@ class Workspace:
 
     def _finish_forgetting(self, store: Store) -> None:
         """Clean up after a forgetting that was cut short, as no process is at it any more."""
-        if marks.held(store) is None:
-            return
+        try:
+            if marks.held(store) is None:
+                return
+        except StoreDamaged:
+            return  # what reads more of it says so
         from memcli.store import cleaning
 
         if not cleaning.stalled(store):
@@ -86,8 +97,8 @@ class Workspace:
         try:
             with self.progress("Forgetting") as report:
                 cleaning.finish(store, report)
-        except (StoreLocked, StoreUnwritable) as error:
-            self.notice(f"it is not finished yet: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+        except (StoreLocked, StoreUnwritable, StoreDamaged) as error:
+            self.notice(f"a forgetting is not finished: {error.message}" + (f" ({error.hint})" if error.hint else ""))
 
     @property
     def embedder(self) -> Embedder | None:

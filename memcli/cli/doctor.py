@@ -8,11 +8,12 @@ import typer
 
 from memcli.cli.context import Run, of
 from memcli.cli.options import AsJson
-from memcli.errors import NothingFound, StoreDamaged
+from memcli.errors import EmbedderError, NothingFound, StoreDamaged
 from memcli.memory import timeline
 from memcli.ui import shapes
 
 if TYPE_CHECKING:
+    from memcli.engines import Embedder
     from memcli.health import Finding
     from memcli.memory.mending import Mended, Outcome
     from memcli.store.salvage import Salvaged
@@ -64,15 +65,28 @@ def _fix(run: Run, *, json: bool) -> None:
     path = run.workspace.store_path
     if not path.exists():
         raise NothingFound(f"there is no store at {path}", "it is made by: memcli remember TEXT")
-    store, now = run.workspace.store, timeline.utc(run.now())
+    try:
+        store = run.workspace.store
+    except StoreDamaged as error:
+        raise StoreDamaged(error.message, "nothing of it can be read: restore a backup") from error
+    embedder, now = _embedder(run), timeline.utc(run.now())
     with run.terminal.progress("Mending") as progress:
-        outcome = mending.mend(store, run.workspace.embedder, now, progress=progress)
+        outcome = mending.mend(store, embedder, now, progress=progress)
     if json:
         run.terminal.data(shapes.fixed(outcome))
     else:
         _tell(run, outcome)
     if not outcome.well:
         raise typer.Exit(StoreDamaged.exit_status)
+
+
+def _embedder(run: Run) -> Embedder | None:
+    """Return the embedder in force, without asking the store whether it is its own."""
+    try:
+        return run.workspace.open_embedder(run.config.text("embedder"))
+    except EmbedderError as error:
+        run.terminal.notice(f"vectors are not made anew: {error.message}")
+        return None
 
 
 def _tell(run: Run, outcome: Outcome) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from memcli import __version__
 from memcli.cli.context import Run
-from memcli.errors import InputError, MemcliError, StoreDamaged
+from memcli.errors import InputError, MemcliError, StoreDamaged, TracesLeft
 from memcli.paths import Paths, append_private
 from memcli.ui.terminal import Terminal
 
@@ -44,6 +44,7 @@ def run(argv: list[str], terminal: Terminal, paths: Paths) -> int:
     except MemcliError as error:
         _log(paths, _without_message(error))
         terminal.trace(traceback.format_exc())
+        error = _beside_damage(error, invocation)
         terminal.error(error)
         return error.exit_status
     except KeyboardInterrupt as stop:
@@ -120,6 +121,15 @@ def _silence(terminal: Terminal) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), terminal.stdout.fileno())
     except (OSError, ValueError):
         return  # not a real file: nothing will be flushed
+
+
+def _beside_damage(error: MemcliError, invocation: Run) -> MemcliError:
+    """Return the error to report: where the store is damaged, that is what keeps a forgetting from being proved."""
+    found = invocation.damage() if isinstance(error, TracesLeft) else None
+    if found is None:
+        return error
+    hint = "run: memcli doctor --fix, and forget it again in what that makes"
+    return StoreDamaged(f"{error.message}: the store is damaged: {found}", hint)
 
 
 def _damaged(error: Exception, invocation: Run) -> int:

@@ -63,6 +63,8 @@ def mend(store: Store, embedder: Embedder | None, now: str, *, progress: Progres
 
     `progress` hears chunks that have their vectors, and all of them.
     """
+    if not _fits(store, embedder):
+        embedder = None
     means = Means(now, lambda text: indexing.cut(text, embedder))
     forgetting = [one for each in files.FORGETTING if (one := _mended(store, each, means)).found]
     found = _look(store)
@@ -81,22 +83,32 @@ def mend(store: Store, embedder: Embedder | None, now: str, *, progress: Progres
     return Outcome((*forgetting, *mended), kept, waiting, saved)
 
 
+def _fits(store: Store, embedder: Embedder | None) -> bool:
+    """Tell whether the store's vectors are by this embedder, or by none yet."""
+    try:
+        return embedder is not None and index.identity(store) in (None, embedder.identity)
+    except StoreDamaged:
+        return True  # what is salvaged has none
+
+
 def _salvage(store: Store, embedder: Embedder | None, means: Means) -> Salvaged | None:
     """Read what can be read into a store beside the damaged one, and mend that; None where it comes to nothing."""
     place = _beside(store, "salvaged", means.now)
-    saved = salvage.salvage(store, place)
-    with store.another(busy_ms=store.busy_ms, path=place) as fresh:
-        failed: dict[Check, str] = {}
-        for _ in range(ROUNDS):
-            if not _round(fresh, means, failed):
-                break
-        _fill(fresh, embedder, lambda done, of: None)
-        whole = not health.check(fresh) and any(saved.rows.values())
-    if whole:
-        return saved
-    for path in (place, *(place.with_name(place.name + ending) for ending in backup.COMPANIONS)):
-        path.unlink(missing_ok=True)
-    return None
+    whole = False
+    try:
+        saved = salvage.salvage(store, place)
+        with store.another(busy_ms=store.busy_ms, path=place) as fresh:
+            failed: dict[Check, str] = {}
+            for _ in range(ROUNDS):
+                if not _round(fresh, means, failed):
+                    break
+            _fill(fresh, embedder, lambda done, of: None)
+            whole = any(saved.rows.values()) and not health.check(fresh)
+    finally:
+        if not whole:
+            for ending in ("", *backup.COMPANIONS):
+                place.with_name(place.name + ending).unlink(missing_ok=True)
+    return saved if whole else None
 
 
 def _look(store: Store) -> dict[Check, tuple[str, ...]]:

@@ -37,6 +37,7 @@ def forgetting(store: Store) -> list[str]:
 
 
 def _clean(store: Store, means: Means) -> None:
+    cleaning.require_idle(store)
     cleaning.finish(store)
 
 

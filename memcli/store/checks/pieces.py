@@ -28,11 +28,12 @@ def owners(store: Store) -> list[str]:
 def coverage(store: Store) -> list[str]:
     """Return how many items are not indexed, or not as they are."""
     missing, other = 0, 0
-    for _, _, text, chunks in _items(store):
-        if bool(text.strip()) != bool(chunks):
-            missing += 1
-        elif not _covers(text, chunks):
-            other += 1
+    with store.atomic("BEGIN"):  # one view: others may be writing
+        for _, _, text, chunks in _items(store):
+            if bool(text.strip()) != bool(chunks):
+                missing += 1
+            elif not _covers(text, chunks):
+                other += 1
     return counted(missing, "messages or memories are not indexed as a whole") + counted(
         other, "messages or memories are indexed with other words than theirs"
     )

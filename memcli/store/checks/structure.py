@@ -63,7 +63,7 @@ def _differences(store: Store) -> list[tuple[str, str, str, str]]:
     wrong = [
         (kind, name, "is missing" if (kind, name) not in held else "is not what it should be", sql)
         for (kind, name), sql in wanted.items()
-        if (kind, name) not in held or (held[kind, name] != sql and not name.startswith(_VECTORS))
+        if (kind, name) not in held or (held[kind, name] != sql and not (kind == "table" and name.startswith(_VECTORS)))
     ]
     strange = [(kind, name, "does not belong there", "") for kind, name in held if (kind, name) not in wanted]
     return wrong + [one for one in strange if one[0] in _MADE_ANEW]
