@@ -10,6 +10,7 @@ import typer
 
 from memcli.cli.context import Run, of
 from memcli.errors import InputError
+from memcli.memory import timeline
 from memcli.ui import exported
 
 
@@ -55,11 +56,12 @@ def export(
         if wanted is Format.JSONL:
             done = exported.to_file(store, target, force=force, progress=progress)
         else:
-            done = exported.to_pages(store, target, force=force, progress=progress)
+            done = exported.to_pages(store, target, now=timeline.utc(run.now()), force=force, progress=progress)
     run.terminal.notice(done)
 
 
 def _print(run: Run, wanted: Format) -> None:
     store = run.workspace.store
-    for part in exported.jsonl(store) if wanted is Format.JSONL else exported.document(store):
+    now = timeline.utc(run.now())
+    for part in exported.jsonl(store) if wanted is Format.JSONL else exported.document(store, now):
         run.terminal.out(part, end="")

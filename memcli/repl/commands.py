@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from memcli.errors import InputError
-from memcli.repl import choices, remembering, talking
+from memcli.repl import choices, exporting, remembering, talking
 from memcli.repl.chat import Chat
 from memcli.repl.choices import Choice, nothing
 
@@ -76,6 +76,13 @@ COMMANDS: tuple[Command, ...] = (
     Command("resume", "THREAD", "go on in another thread", talking.resume, choices.threads),
     Command("model", "[NAME]", "the models, or talk with another one", talking.model, choices.models),
     Command("stats", "", "what is stored, and what answers have cost", talking.stats),
+    Command(
+        "export",
+        exporting.USAGE,
+        "this conversation, or everything, into a file",
+        exporting.export,
+        exporting.choices,
+    ),
     Command("quit", "", "leave (Ctrl-D)", talking.quit_, aliases=("exit", "q")),
 )
 

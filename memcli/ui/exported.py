@@ -27,9 +27,9 @@ def jsonl(store: Store) -> Iterator[str]:
     return files.parts(store, _lines(exporting.records(store)))
 
 
-def document(store: Store) -> Iterator[str]:
+def document(store: Store, now: str) -> Iterator[str]:
     """Yield everything as one Markdown document, in large parts."""
-    return files.parts(store, pages.document(store, clean))
+    return files.parts(store, pages.document(store, clean, now))
 
 
 def to_file(store: Store, target: Path, *, force: bool, progress: Progress) -> str:
@@ -42,14 +42,14 @@ def to_file(store: Store, target: Path, *, force: bool, progress: Progress) -> s
     return f"exported {total} records to {target}"
 
 
-def to_pages(store: Store, target: Path, *, force: bool, progress: Progress) -> str:
+def to_pages(store: Store, target: Path, *, now: str, force: bool, progress: Progress) -> str:
     """Write Markdown to a file that ends like one, or to a folder, and return what was done. Raises InputError."""
     path = files.checked(target, store)
     with store.atomic("BEGIN"):
         if target.suffix.lower() in ENDINGS and not path.is_dir():
-            files.write(path, pages.document(store, clean), force=force)
+            files.write(path, pages.document(store, clean, now), force=force)
             return f"exported to {target}"
-        made = [*pages.folder(store, clean)]
+        made = [*pages.folder(store, clean, now)]
         files.write_folder(path, made, mark=pages.MARK, force=force, progress=progress)
     return f"exported to {target}: {len(made)} files"
 

@@ -17,13 +17,10 @@ from memcli.types import Kind
 from tests.fakes import ScriptedModel
 from tests.repl.harness import ENTER, NOW, Repl
 
-NOT_YET = {"export"}
-
 
 def test_help_lists_every_command_with_its_arguments(repl: Repl) -> None:
     screen = repl.type("/help", ENTER)
     assert all(f"  /{c.name} {c.usage}".rstrip() in screen and c.help in screen for c in COMMANDS)
-    assert not NOT_YET & {c.name for c in COMMANDS}
 
 
 def test_help_for_one_command_shows_that_one(repl: Repl) -> None:

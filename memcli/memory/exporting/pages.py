@@ -26,22 +26,22 @@ Clean = Callable[[str], str]
 _SPEAKERS = {Role.USER: "You", Role.ASSISTANT: "Assistant", Role.SYSTEM: "System", Role.TOOL: "Tool"}
 
 
-def document(store: Store, clean: Clean) -> Iterator[str]:
+def document(store: Store, clean: Clean, now: str) -> Iterator[str]:
     """Yield everything as one document: the memories, then the conversations."""
     yield _mark("export")
-    yield from _memories(store, clean)
+    yield from _memories(store, clean, now)
     for thread in _in_order(store):
         yield "\n"
         yield from _thread(store, thread, clean)
 
 
-def folder(store: Store, clean: Clean) -> Iterator[tuple[str, Iterator[str]]]:
+def folder(store: Store, clean: Clean, now: str) -> Iterator[tuple[str, Iterator[str]]]:
     """Yield the files of a folder, each with its texts: the threads, the memories, and last the index."""
     listed = _in_order(store)
     names = _names(listed)
     for thread in listed:
         yield f"{THREADS}/{names[thread.id]}", thread_page(store, thread, clean)
-    yield "memories.md", iter([_mark("memories"), *_memories(store, clean)])
+    yield "memories.md", iter([_mark("memories"), *_memories(store, clean, now)])
     yield "index.md", _index(store, listed, names, clean)
 
 
@@ -131,10 +131,10 @@ def _time(stored: str) -> str:
 # --- memories -------------------------------------------------------------------------------------------------------
 
 
-def _memories(store: Store, clean: Clean) -> Iterator[str]:
-    found = memories.current(store, now="", retired=True)
-    standing = [memory for memory in found if memory.retired_at is None]
-    earlier = [memory for memory in found if memory.retired_at]
+def _memories(store: Store, clean: Clean, now: str) -> Iterator[str]:
+    standing = memories.current(store, now=now)
+    current = {memory.id for memory in standing}
+    earlier = [memory for memory in memories.current(store, now=now, retired=True) if memory.id not in current]
     yield "# Memories\n\n"
     yield f"*{_count(len(standing), 'memory', 'memories')}, and {len(earlier)} earlier*\n"
     blocks = core.blocks(store)
@@ -161,7 +161,7 @@ def _about(memory: Memory, clean: Clean) -> str:
     parts += ["pinned"] if memory.pinned else []
     parts += [f"said {memory.times_said} times"] if memory.times_said > 1 else []
     parts += [f"in the words of {_whose(memory.trust)}"] if memory.trust is not Trust.USER else []
-    parts += [f"expires {memory.expires_at[:10]}"] if memory.expires_at else []
+    parts += [f"expires {memory.expires_at}"] if memory.expires_at else []
     if memory.retired_at:
         why = "taken back" if memory.undone else f"replaced by {memory.superseded_by}" if memory.superseded_by else ""
         parts += [f"believed until {memory.retired_at[:10]}", *([why] if why else [])]

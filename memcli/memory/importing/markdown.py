@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from memcli.errors import InputError
 from memcli.memory import remember
 from memcli.memory.exporting.marking import unescaped
-from memcli.memory.exporting.pages import EARLIER, HEADINGS, MARK
+from memcli.memory.exporting.pages import HEADINGS, MARK
 from memcli.memory.importing.fields import BadLine, day, tags, time
 from memcli.memory.importing.foreign import new_memory
 from memcli.memory.importing.records import NewMemory, Record
@@ -72,7 +72,8 @@ class _Found:
 
 def _memory(found: _Found, unsaid: Trust) -> NewMemory:
     told = {"tags": [unescaped(part[1:]) for part in found.about if part.startswith("#")]}
-    dates = {part.split(" ")[0]: part.split(" ")[1] for part in found.about if part.startswith(("since ", "until "))}
+    parts = (part.partition(" ") for part in found.about)
+    dates = {name: value for name, _, value in parts if name in ("since", "until", "expires")}
     return new_memory(
         remember.check_text(found.text),
         found.kind,
@@ -82,6 +83,7 @@ def _memory(found: _Found, unsaid: Trust) -> NewMemory:
         created_at=time({"date": found.about[0]}, "date") if found.about else None,
         valid_from=day(dates, "since"),
         valid_to=day(dates, "until"),
+        expires_at=time(dates, "expires"),
     )
 
 
@@ -157,6 +159,3 @@ def _told(parts: Sequence[str], kind: Kind) -> _Found:
     if text and about.startswith("*") and about.endswith("*"):
         return _Found(unescaped("\n".join(text)), kind, tuple(about[1:-1].split(" · ")))
     return _Found(unescaped("\n".join(parts)), kind)  # somebody's own, without a line about it
-
-
-__all__ = ["EARLIER", "Page", "is_markdown", "parse"]
