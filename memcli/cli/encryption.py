@@ -12,7 +12,7 @@ from memcli.cli import passphrases
 from memcli.cli.context import Run, of
 from memcli.cli.options import AsJson
 from memcli.errors import InputError, NothingFound
-from memcli.store import cipher, convert, header, plain
+from memcli.store import cipher, convert, derived, header, plain
 from memcli.store.convert import Converted
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for a confirmation.")]
@@ -39,10 +39,13 @@ def encrypt(ctx: typer.Context, yes: Yes = False, json: AsJson = False) -> None:
     question = "Without the passphrase nobody can read the store again. Typed lines and log are removed. Encrypt it?"
     _confirm(run, question, "nothing was encrypted", yes=yes or not run.terminal.interactive)
     gone: list[Path] = []
+    own = derived.name(store)  # the store is closed by the time when what quotes it is removed
+
+    def clear() -> None:
+        gone.extend(plain.remove(run.paths, own))
+
     with run.terminal.progress("Encrypting") as progress:
-        done = convert.convert(
-            store, secret, before_exchange=lambda: gone.extend(plain.remove(store)), progress=progress
-        )
+        done = convert.convert(store, secret, before_exchange=clear, progress=progress)
     _receipt(run, "encrypted", done, gone, json=json, cipher_=cipher.NAME)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from memcli.paths import Paths
 from memcli.store import operations, undoing
 from memcli.store.database import Store
 
@@ -46,12 +47,16 @@ def unforgotten(store: Store, since: int) -> Iterator[None]:
 
 def files(store: Store) -> list[Path]:
     """Return the files that quote the store, unfinished ones included. Raises OSError."""
-    if store.paths is None or not store.paths.states.is_dir():
+    return [] if store.paths is None else named(store.paths, name(store))
+
+
+def named(paths: Paths, store_name: str) -> list[Path]:
+    """Return the files that quote the store of this `name`. Raises OSError."""
+    if not paths.states.is_dir():
         return []
-    own = f"{name(store)}-"
-    with os.scandir(store.paths.states) as entries:
+    with os.scandir(paths.states) as entries:
         found = [e.name for e in entries if not e.is_dir(follow_symlinks=False)]
-    return [store.paths.states / each for each in sorted(found) if each.removeprefix(".").startswith(own)]
+    return [paths.states / each for each in sorted(found) if each.removeprefix(".").startswith(f"{store_name}-")]
 
 
 def remove(store: Store) -> tuple[list[Path], list[Path]]:

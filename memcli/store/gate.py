@@ -32,15 +32,14 @@ def passing(path: Path, wait_ms: int) -> Iterator[bool]:
 
     Where the folder cannot be locked nobody is held off, and nobody can convert. Raises StoreLocked.
     """
-    try:
+    folder = None
+    with suppress(OSError):
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        yield False
-        return
     try:
-        yield _lock(folder, path, fcntl.LOCK_SH, wait_ms)
+        yield folder is not None and _lock(folder, path, fcntl.LOCK_SH, wait_ms)
     finally:
-        os.close(folder)
+        if folder is not None:
+            os.close(folder)
 
 
 @contextmanager

@@ -14,16 +14,16 @@ from pathlib import Path
 from memcli.errors import StoreUnwritable
 from memcli.paths import EDITING, Paths
 from memcli.store import derived, gate
-from memcli.store.database import Store
 
 
-def remove(store: Store) -> list[Path]:
-    """Overwrite and remove all of it, and return what was there. Raises StoreUnwritable."""
-    if store.paths is None:
-        return []
-    folders = list(_left_by_editors(store.paths))
+def remove(paths: Paths, store_name: str) -> list[Path]:
+    """Overwrite and remove all of it, and return what was there; see `derived.name`. Raises OSError, StoreUnwritable.
+
+    Call it while nobody else has the store open: a chat that ends leaves a state behind.
+    """
+    folders = list(_left_by_editors(paths))
     within = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    single = [*_written(store.paths), *derived.files(store)]
+    single = [*_written(paths), *derived.named(paths, store_name)]
     for path in (*single, *within, *folders):
         try:
             if path in folders:

@@ -293,7 +293,7 @@ def killed_at(point: int, path: Path, before: str | None, after: str | None) -> 
 
         def watched(path: Path, secret: str | None, flags: int) -> apsw.Connection:
             db = connected(path, secret, flags)
-            db.set_progress_handler(lambda: bool(step()), 5_000)
+            db.set_progress_handler(lambda: bool(step()), 2_000)
             return db
 
         convert._connected = watched

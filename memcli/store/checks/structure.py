@@ -63,10 +63,14 @@ def _differences(store: Store) -> list[tuple[str, str, str, str]]:
     wrong = [
         (kind, name, "is missing" if (kind, name) not in held else "is not what it should be", sql)
         for (kind, name), sql in wanted.items()
-        if (kind, name) not in held or (held[kind, name] != sql and not (kind == "table" and name.startswith(_VECTORS)))
+        if not _alike(held.get((kind, name)), sql, made_by_sqlite_vec=kind == "table" and name.startswith(_VECTORS))
     ]
     strange = [(kind, name, "does not belong there", "") for kind, name in held if (kind, name) not in wanted]
     return wrong + [one for one in strange if one[0] in _MADE_ANEW]
+
+
+def _alike(held: str | None, wanted: str, *, made_by_sqlite_vec: bool) -> bool:
+    return held is not None and (made_by_sqlite_vec or held.split() == wanted.split())  # however it is laid out
 
 
 def _wanted(store: Store) -> dict[tuple[str, str], str]:
