@@ -18,7 +18,7 @@ from memcli.config import SETTINGS
 
 FILES = (
     ("<data>/memcli.db", "the store, with -wal and -shm beside it while it is in use"),
-    ("<data>/memcli.db.before-fix-TIME", "the store as it was before doctor --fix; delete it when all is well"),
+    ("<data>/memcli.db.before-fix-TIME", "the store as it was before doctor --fix; goes with the next forgetting"),
     ("<data>/memcli.db.salvaged-TIME", "what doctor --fix could read of a damaged store"),
     ("<config>/config.toml", "the settings"),
     (

@@ -145,8 +145,7 @@ def _all() -> tuple[Attack, ...]:
     listed = [(family, text) for family, texts in _TEXTS.items() for text in texts]
     markers = [f"zorvex{number:02d}" for number in range(len(listed))]
     return tuple(
-        Attack(family, marker, text.format(m=marker))
-        for (family, text), marker in zip(listed, markers, strict=True)
+        Attack(family, marker, text.format(m=marker)) for (family, text), marker in zip(listed, markers, strict=True)
     )
 
 

@@ -30,7 +30,7 @@ def encrypt(ctx: typer.Context, yes: Yes = False, json: AsJson = False) -> None:
 
     Without the passphrase nobody can read it any more, nor can you. It is asked for twice, or comes from
     --passphrase-fd or MEMCLI_PASSPHRASE_FILE. What quotes the store beside it is removed: typed lines, log, model
-    states.
+    states, copies from before a mending.
     """
     run = of(ctx)
     _require(run, encrypted=False)
@@ -42,7 +42,7 @@ def encrypt(ctx: typer.Context, yes: Yes = False, json: AsJson = False) -> None:
     own = derived.name(store)  # the store is closed by the time when what quotes it is removed
 
     def clear() -> None:
-        gone.extend(plain.remove(run.paths, own))
+        gone.extend(plain.remove(run.paths, store.path, own))
 
     with run.terminal.progress("Encrypting") as progress:
         done = convert.convert(store, secret, before_exchange=clear, progress=progress)

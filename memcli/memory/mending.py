@@ -19,12 +19,13 @@ import apsw
 from memcli.engines import Embedder
 from memcli.errors import StoreDamaged, StoreLocked
 from memcli.memory import indexing
-from memcli.store import backup, health, index, rebinding, salvage
+from memcli.store import backup, derived, health, index, rebinding, salvage
 from memcli.store.checks import files, structure, threads
 from memcli.store.checks.record import Check, Means
 from memcli.store.database import Store
 from memcli.store.salvage import Salvaged
 
+SALVAGED = ".salvaged-"  # between the name of a damaged store and a time
 ROUNDS = 3  # what is mended may bring to light what it hid
 
 Progress = Callable[[int, int], None]
@@ -93,7 +94,7 @@ def _fits(store: Store, embedder: Embedder | None) -> bool:
 
 def _salvage(store: Store, embedder: Embedder | None, means: Means) -> Salvaged | None:
     """Read what can be read into a store beside the damaged one, and mend that; None where it comes to nothing."""
-    place = _beside(store, "salvaged", means.now)
+    place = _beside(store, SALVAGED, means.now)
     whole = False
     try:
         saved = salvage.salvage(store, place)
@@ -157,14 +158,14 @@ def _attempt(store: Store, one: Check, means: Means) -> str:
 
 def _keep(store: Store, now: str) -> Path:
     """Copy the file as it is beside itself, and return where that is."""
-    place = _beside(store, "before-fix", now)
+    place = _beside(store, derived.KEPT, now)
     backup.keep_as_it_is(store, place)
     return place
 
 
 def _beside(store: Store, what: str, now: str) -> Path:
     """Return a name for another form of the store, where nothing is yet."""
-    stem = f"{store.path.name}.{what}-{now.replace(':', '-')}"
+    stem = f"{store.path.name}{what}{now.replace(':', '-')}"
     names = (stem + (f"-{number}" if number > 1 else "") for number in count(1))
     return next(place for name in names if not (place := store.path.with_name(name)).exists())
 

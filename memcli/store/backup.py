@@ -65,9 +65,10 @@ def write(store: Store, target: Path, *, replace: bool = False, progress: Progre
 def keep_as_it_is(store: Store, target: Path) -> None:
     """Copy the store to `target`, where nothing is yet, whatever is wrong with it.
 
-    Raises InputError, StoreUnwritable.
+    Raises InputError, StoreLocked, StoreUnwritable.
     """
     target = Path(os.path.realpath(target))
+    since = _generation(store)
     require_place(store, target, replace=False)
     with _scratch(target) as scratch, Translated(target):
         with _destination(scratch, target, store.secret) as copy:
@@ -76,7 +77,28 @@ def keep_as_it_is(store: Store, target: Path) -> None:
                 _copy(store, copy, lambda done, of: None)
             _close_log(copy)
         _sync(scratch, target)
-        _put(scratch, target)
+        with _unforgotten(store, since):
+            _put(scratch, target)
+
+
+def _generation(store: Store) -> int | None:
+    """Return the store's generation; None where its log cannot be read, so that nothing can be forgotten either."""
+    try:
+        return derived.generation(store)
+    except (StoreDamaged, apsw.SQLError):
+        return None
+
+
+@contextmanager
+def _unforgotten(store: Store, since: int | None) -> Iterator[None]:
+    if since is None:
+        yield
+        return
+    try:
+        with derived.unforgotten(store, since):
+            yield
+    except derived.Forgotten:
+        raise StoreLocked("something was forgotten while the copy was made", "try again") from None
 
 
 def _finish_forgetting(store: Store) -> None:

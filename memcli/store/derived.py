@@ -1,4 +1,5 @@
-"""Files outside of the store that quote it: found by its id in their names, and gone when something is forgotten.
+"""Files outside of the store that quote it, and are gone when something is forgotten: states of models, which have its
+id in their names, and what `doctor --fix` copied beside it.
 
 Invariant: such a file is made, and given its name, only while the write lock is held and nothing has been forgotten
 since its content was read (`unforgotten`). So one that quotes what was forgotten is there before the forgetting is
@@ -7,6 +8,7 @@ committed, where `remove`, which comes after that, finds it; and a process that 
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from memcli.store import operations, undoing
 from memcli.store.database import Store
 
 FORGETTING = "forget"  # the operation
+KEPT = ".before-fix-"  # between the store's name and a time: a copy from before something was mended
 
 
 class Forgotten(Exception):
@@ -47,7 +50,12 @@ def unforgotten(store: Store, since: int) -> Iterator[None]:
 
 def files(store: Store) -> list[Path]:
     """Return the files that quote the store, unfinished ones included. Raises OSError."""
-    return [] if store.paths is None else named(store.paths, name(store))
+    return [*([] if store.paths is None else named(store.paths, name(store))), *copies(store.path)]
+
+
+def copies(path: Path) -> list[Path]:
+    """Return the copies that were made of the store at `path` before it was mended."""
+    return sorted(path.parent.glob(f"{glob.escape(path.name)}{KEPT}*"))
 
 
 def named(paths: Paths, store_name: str) -> list[Path]:

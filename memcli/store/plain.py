@@ -1,6 +1,6 @@
 """What quotes a store in plain text beside it, and goes when the store is encrypted: it would be no secret otherwise.
 
-Typed lines, the log, what a killed editor left, KV states. Typed lines and log do not say which store they are about,
+Typed lines, the log, what a killed editor left, KV states, copies from before the store was mended. Typed lines and log do not say which store they are about,
 so those of other stores go too.
 """
 
@@ -16,14 +16,16 @@ from memcli.paths import EDITING, Paths
 from memcli.store import derived, gate
 
 
-def remove(paths: Paths, store_name: str) -> list[Path]:
-    """Overwrite and remove all of it, and return what was there; see `derived.name`. Raises OSError, StoreUnwritable.
+def remove(paths: Paths, path: Path, store_name: str) -> list[Path]:
+    """Overwrite and remove what quotes the store at `path`, and return it; see `derived.name`.
+
+    Raises OSError, StoreUnwritable.
 
     Call it while nobody else has the store open: a chat that ends leaves a state behind.
     """
     folders = list(_left_by_editors(paths))
     within = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    single = [*_written(paths), *derived.named(paths, store_name)]
+    single = [*_written(paths), *derived.named(paths, store_name), *derived.copies(path)]
     for path in (*single, *within, *folders):
         try:
             if path in folders:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from memcli.errors import StoreDamaged
+from memcli.errors import StoreDamaged, StoreLocked
 from memcli.memory import indexing, mending
 from memcli.memory.mending import Outcome
-from memcli.store import cleaning, core, health, messages, operations, queue, summaries
+from memcli.store import backup, cleaning, core, health, messages, operations, purge, queue, summaries
 from memcli.store.database import Store
 from memcli.store.summaries import Summary
 from memcli.types import Kind, Owner, Recalled, Role
@@ -219,6 +219,31 @@ def test_the_file_as_it_was_is_kept_beside_the_store(kept: Kept, path: Path) -> 
     kept.store.run("UPDATE threads SET window_start = 99")
     again = mend(kept).kept
     assert again != done.kept, "no copy is written over an older one"
+
+
+def test_that_copy_goes_with_the_next_forgetting(kept: Kept, path: Path) -> None:
+    kept.store.run("UPDATE threads SET window_start = 99")
+    done = mend(kept)
+    receipt = purge.forget(kept.store, purge.closure_of(kept.store, [kept.said[0].id]), NOW)
+    assert str(done.kept) in receipt.files
+    assert (receipt.traces, [p.name for p in path.parent.iterdir() if "before-fix" in p.name]) == (0, [])
+
+
+def test_no_copy_is_kept_of_what_is_forgotten_while_it_is_made(
+    kept: Kept, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = backup._close_log
+
+    def close(copy: Store) -> None:
+        real(copy)
+        with kept.store.another(busy_ms=300) as other:
+            purge.forget(other, purge.closure_of(other, [kept.said[0].id]), NOW)
+
+    monkeypatch.setattr(backup, "_close_log", close)
+    kept.store.run("UPDATE threads SET window_start = 99")
+    with pytest.raises(StoreLocked, match="something was forgotten"):
+        mend(kept)
+    assert [p.name for p in path.parent.iterdir() if "before-fix" in p.name or "part" in p.name] == []
 
 
 def test_a_forgetting_is_finished_before_the_file_is_copied(kept: Kept) -> None:

@@ -42,7 +42,9 @@ def _written(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             called = node.func
-            name = called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
+            name = (
+                called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
+            )
             if name in CALLS and not _of_console(called):
                 yield name
             if name in ("write", "writelines") and isinstance(called, ast.Attribute) and _is_stream(called.value):

@@ -64,9 +64,7 @@ _TOKEN = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 # "Ann: ..." and later on "Ann: ..." again: people who talk.
-_SPEECH = re.compile(
-    r"[ \t]*(?P<who>[^\W\d_][\w.'’ -]{0,30}?)[ \t]?(?:[\[(][^\])\n]{1,20}[\])])?[:：][ \t]+\S"
-)
+_SPEECH = re.compile(r"[ \t]*(?P<who>[^\W\d_][\w.'’ -]{0,30}?)[ \t]?(?:[\[(][^\])\n]{1,20}[\])])?[:：][ \t]+\S")
 
 
 def spans(text: str) -> Iterator[Span]:

@@ -54,7 +54,9 @@ class Summariser:
 
     def steps(self) -> list[Step]:
         """Return what is to be done, clusters in the order of their first days, then what no longer holds."""
-        held = [one for one in memories.current(self._store, now=self._now, kind=Kind.EPISODIC) if one.trust is Trust.USER]
+        held = [
+            one for one in memories.current(self._store, now=self._now, kind=Kind.EPISODIC) if one.trust is Trust.USER
+        ]
         found = clusters(held)
         known = _Known(self._store)
         if self._ask:

@@ -93,5 +93,7 @@ FORGETTING = (
 )
 CHECKS = (
     Check("file modes", "The store's files are their owner's alone.", modes, _close, "others lose their rights"),
-    Check("leftovers", "A killed backup or conversion leaves nothing for long.", leftovers, _remove, "they are removed"),
+    Check(
+        "leftovers", "A killed backup or conversion leaves nothing for long.", leftovers, _remove, "they are removed"
+    ),
 )
