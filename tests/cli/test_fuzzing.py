@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from memcli.config import SETTINGS
 from tests.program import Outcome, Program
 
-FEW, MANY = 15, 1000
+FEW, MANY = 10, 1000
 DOCUMENTED = {0, 1, 2, 3, 4, 5}
 KEYS = [setting.key for setting in SETTINGS]
 
