@@ -154,7 +154,7 @@ def check_store(home: Path, acknowledged: set[str], count: int) -> None:
 
 
 def test_what_was_acknowledged_survives_kills_at_any_moment(tmp_path: Path) -> None:
-    check_kills(tmp_path / "home", facts=24, notes=24, turns=8, pause=0.7)
+    check_kills(tmp_path / "home", facts=18, notes=18, turns=6, pause=0.6)
 
 
 @pytest.mark.long

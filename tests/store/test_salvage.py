@@ -14,7 +14,7 @@ from tests.fakes import HashingEmbedder
 from tests.store.making import NOW, Filled
 
 PAGE = 4096
-MANY = 400
+MANY = 200
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_where_only_what_was_made_of_the_texts_is_damaged_all_texts_are_salvaged
 
 
 def test_rows_of_sound_pages_are_salvaged_and_lost_ones_counted(path: Path, texts: dict[str, str]) -> None:
-    overwrite(path, place_of(path, 200) // PAGE)
+    overwrite(path, place_of(path, 100) // PAGE)
     done = mend(path)
     assert done.salvaged
     found = salvaged(done)
@@ -97,7 +97,7 @@ def test_messages_whose_threads_are_lost_get_a_thread_of_the_same_id(path: Path,
 
 
 def test_bytes_that_are_no_text_cost_a_character_and_not_the_row(path: Path, texts: dict[str, str]) -> None:
-    place, data = place_of(path, 200), path.read_bytes()
+    place, data = place_of(path, 100), path.read_bytes()
     path.write_bytes(data[:place] + b"\xff" + data[place + 1 :])
     done = mend(path)
     assert done.well

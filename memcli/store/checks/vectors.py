@@ -121,7 +121,8 @@ def _wrong(store: Store) -> tuple[list[int], list[int]]:
     every, lengths = [np.zeros(0, np.int64)], [np.zeros(0)]
     for ids, rows in _stored(store):
         every.append(ids)
-        lengths.append(np.linalg.norm(rows.astype(np.float64), axis=1))
+        with np.errstate(all="ignore"):  # what is no number is told below
+            lengths.append(np.linalg.norm(rows.astype(np.float64), axis=1))
         unlike += ids[~_signed(ids, signatures.made(rows), held)].tolist()
     return np.concatenate(every)[~_usual(np.concatenate(lengths))].tolist(), unlike
 
