@@ -345,6 +345,7 @@ def bad(record: Json, **values: Any) -> str:
         ("operation", {"actor": "root"}, "actor 'root' is none of"),
         ("operation", {"items": ["my secret is 4711"]}, "is not 3 to 64 letters"),
         ("operation", {"detail": {"text": "my secret"}}, "the key 'text'"),
+        ("operation", {"detail": {"changes": None}}, "changes is missing"),
         ("operation", {"core": [{"label": "user"}]}, "more blocks than the operation changed"),
     ],
 )
