@@ -120,6 +120,25 @@ SHAPES = (
         'place it takes, or null}], "dropped": [ids of what no longer sums up anything], "core": [labels made anew], '
         '"forgotten": [ids of memories that the setting forget_unused_days let go], "failed", "waiting", "set_aside"}',
     ),
+    (
+        "import",
+        '{"messages", "memories", "core", "threads", "summaries", "operations": how many are new, "known": how many '
+        'were there, "differing": how many of these have another text, which stays, "passed_over": operations that '
+        'were not taken, "dropped": {what: how many} of what nothing bears out, "words": {"messages": {trust: how '
+        'many}, "memories": same}: whose words came in, "unsaid": memories that do not say so, "claimed": memories '
+        'that are the user\'s now, "lowered": instructions of others, kept as facts, "bad": [{"line", "reason"}]}',
+    ),
+    (
+        "export",
+        'one record a line, each with "type" and "memcli", the number of the format, without keys that say nothing: '
+        'store {"marks"}; thread {"id", "name", "created_at", "updated_at"}; core {"label", "text", "updated_at", '
+        '"author"}; memory, as list has it, with "reconciled", and "lapses": [{"since", "until", "superseded_by", '
+        '"valid_to"}], the times in which it was not believed; message {"id", "thread": its id, "role", "name", '
+        '"content", "trust", "created_at", "external_id", "model", "interrupted", "excerpt", "evicted", "waits": '
+        '{"since", "failures"}, "cost", "notes": [{"id", "kind", "line", "score", "why"}]}; summary {"id", "thread", '
+        '"to": the last message that it covers, "lines": [[day, text, weight]], "made_by", "created_at"}; operation '
+        '{"id", "at", "action", "actor", "items", "detail", "undone_at", "core": what blocks said before}',
+    ),
     ("reindex", '{"embedder", "dimension", "chunks", "items"}: all chunks, and the items that were given vectors'),
     (
         "models list",

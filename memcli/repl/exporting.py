@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memcli.errors import InputError, NothingFound
-from memcli.memory.exporting.marking import file_name
 from memcli.repl.chat import Chat
 from memcli.repl.choices import Choice
 from memcli.store import threads
 from memcli.types import Thread
-from memcli.ui import exported
 
 USAGE = "[--all] [--format FORMAT] [FILE]"
 FORMATS = {"markdown": "to be read", "jsonl": "to be imported again"}
@@ -29,6 +27,8 @@ class _Wish:
 
 def export(chat: Chat, args: str) -> None:
     """Write the thread that is talked in, or everything, and ask before anything is replaced."""
+    from memcli.ui import exported  # a session that exports nothing starts without it
+
     wish = _read(args)
     held = chat.assistant.thread
     thread = threads.with_id(chat.store, held.id) if held and not wish.everything else None
@@ -69,6 +69,8 @@ def _read(args: str) -> _Wish:
 
 
 def _default(wish: _Wish, thread: Thread | None) -> Path:
+    from memcli.memory.exporting.marking import file_name
+
     name = file_name(thread) if thread else _EVERYTHING
     return Path(name if wish.markdown else f"{name.removesuffix('.md')}.jsonl")
 

@@ -18,6 +18,7 @@ from memcli.store.database import Row, Store, listed
 
 FORMAT = 1  # to be raised when what is written could not be read by those who know the last one
 BATCH = 500  # rows: a few milliseconds
+MARKS = ("merged", "summed")  # keys of `meta` by which later work remembers how far it came: see `fresh`
 
 Json = dict[str, Any]
 
@@ -80,9 +81,9 @@ def count(store: Store) -> int:
     return 1 + sum(int(store.value(f"SELECT count(*) FROM {table}")) for table in tables)
 
 
-def records(store: Store, marks: tuple[str, ...]) -> Iterator[Json]:
-    """Yield all records; `marks` are the keys of `meta` that tell how far later work had come."""
-    held = {key: int(value) for key, value in store.rows(_MARKS, (listed(marks),))}
+def records(store: Store) -> Iterator[Json]:
+    """Yield all records, first the one that says of what they are."""
+    held = {key: int(value) for key, value in store.rows(_MARKS, (listed(MARKS),))}
     yield _record("store", marks=held)
     yield from threads(store)
     for label, text, updated_at, author in store.rows(_BLOCKS):

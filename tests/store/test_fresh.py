@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from memcli.store import fresh, operations
+from memcli.memory.formation import merger, summariser
+from memcli.store import fresh, operations, outgoing
 from memcli.store.database import Store
 from memcli.store.fresh import Batch
 from tests.store.making import NOW, Filled
+
+
+def test_an_export_takes_along_how_far_each_work_has_come() -> None:
+    assert set(outgoing.MARKS) == {merger.MARK, summariser.MARK}
 
 
 @pytest.fixture

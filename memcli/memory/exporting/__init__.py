@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from memcli.memory import bearing
-from memcli.memory.importing.exported import MARKS
 from memcli.store import outgoing
 from memcli.store.database import Store
 from memcli.store.outgoing import Json
@@ -18,7 +17,7 @@ from memcli.types import Recalled
 
 def records(store: Store) -> Iterator[Json]:
     """Yield the whole store, in the order in which `outgoing` reads it."""
-    return (_borne_out(store, record) for record in outgoing.records(store, MARKS))
+    return (_borne_out(store, record) for record in outgoing.records(store))
 
 
 def of_thread(store: Store, thread_id: str) -> Iterator[Json]:

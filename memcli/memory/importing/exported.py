@@ -22,11 +22,10 @@ from memcli.memory.importing.records import (
 )
 from memcli.memory.summary import LINE_CHARS, Line
 from memcli.store.lapses import Lapse
-from memcli.store.outgoing import FORMAT
+from memcli.store.outgoing import FORMAT, MARKS
 from memcli.store.turns import Cost
 from memcli.types import CoreBlock, Kind, Memory, Message, Recalled, Role, Source, Thread, Trust
 
-MARKS = ("merged", "summed")  # work that remembers how far it came: see store/fresh.py
 NOTE_KINDS = (*Kind, "message", "preference", "core", "system")
 MOST_FEATURES = 40  # of a note's score
 AUTHORS = ("user", "consolidate")  # of core blocks

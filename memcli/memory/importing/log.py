@@ -94,6 +94,7 @@ def _detail(value: Values) -> dict[str, Any]:
         raise BadLine("detail is not an object")
     fields.only(detail, _DETAILS, "detail")
     for key in detail:
+        fields.certain(detail[key], key)
         _DETAILS[key](detail, key)
     return detail
 
