@@ -67,13 +67,8 @@ def shown_name(name: str | None) -> str:
     return "" if mixed or role else shortened(one_line(seen), NAME_CHARS)
 
 
-def typed(item: Candidate) -> bool:
-    """Tell whether what was found of a user's message has words of his own, and is not only pasted or quoted."""
-    return _has_words(parted(item.text, item.excerpt or item.text)[0])
-
-
 def own_words(text: str) -> str:
-    """Return what the writer of a message says himself, on one line."""
+    """Return what the writer of a message says himself, on one line; "" where all of it is pasted or quoted."""
     return parted(text, text)[0]
 
 
