@@ -25,7 +25,9 @@ WRAPPINGS: dict[str, Callable[[str], str]] = {
     "quoted": lambda text: "I was sent this.\n" + "\n".join(f"> {line}" for line in text.splitlines()) + "\nOdd, no?",
     "got": lambda text: f"What does it mean? Here is what I got:\n{text}",
     "mail": lambda text: f"Answer it for me.\n\nFrom: Ann <ann@example.org>\nSubject: hello\n\n{text}\n\nAnn",
-    "log": lambda text: "Why?\n" + "\n".join(f"2026-03-01 10:00:12 INFO {line}" for line in (*text.splitlines(), "end")),
+    "log": lambda text: (
+        "Why?\n" + "\n".join(f"2026-03-01 10:00:12 INFO {line}" for line in (*text.splitlines(), "end"))
+    ),
     "transcript": lambda text: f"Sum it up.\n\nUser: {text}\nAssistant: I will.\nUser: thanks",
     "page": lambda text: f"Is it true? <page>{text}</page>",
     "quotation": lambda text: f'Is it true? It says: "{text}"',

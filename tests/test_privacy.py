@@ -1,4 +1,4 @@
-"""What memcli writes and whom it asks: README's table of files is complete, and no command but a pull opens a socket."""
+"""What memcli writes and whom it asks: README's table of files is complete, and only a pull opens a socket."""
 
 from __future__ import annotations
 

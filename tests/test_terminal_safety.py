@@ -74,12 +74,24 @@ def commands(home: Path, text: str, ids: list[str]) -> Iterator[tuple[str, ...]]
     memory, message = ids
     for line in (
         *(["list"], ["list", "--all", "--json"], ["list", "--jsonl"], ["show", memory], ["show", message, "--json"]),
-        *(["show", message], ["history", memory], ["search", text], ["search", text, "--explain"], ["search", text, "--json"]),
+        *(
+            ["show", message],
+            ["history", memory],
+            ["search", text],
+            ["search", text, "--explain"],
+            ["search", text, "--json"],
+        ),
         *(["search", "here", "--explain", "--json"], ["search", "here"], ["context", text], ["context", text, "--raw"]),
         *(["context", text, "--json"], ["threads"], ["threads", "show", text], ["core"], ["stats"], ["doctor"]),
         *(["doctor", "--json"], ["config", "show"], ["config", "set", text, text], ["config", "get", text]),
         *(["config", "set", "model", text], ["models"], ["models", "add", named], ["models", "use", text]),
-        *(["import", named], ["forget", text], ["forget", "--query", "here", "--dry-run"], ["pin", text], ["show", text]),
+        *(
+            ["import", named],
+            ["forget", text],
+            ["forget", "--query", "here", "--dry-run"],
+            ["pin", text],
+            ["show", text],
+        ),
         *(["search", "x", "--kind", text], ["search", "x", "--since", text], ["remember", "x", "--expires", text]),
         *(["remember", "x", "--tag", text], ["core", "set", text, "x"], ["--db", named, "list"], ["undo", text]),
         *(["--config", named, "config", "show"], [text], [f"--{text}"], ["ask", text, "--model", named]),
@@ -186,7 +198,16 @@ def test_the_repl_shows_no_control_byte_of_what_is_stored_typed_or_answered(tmp_
     now = "2026-03-01T09:00:00Z"
     thread = threads.create(repl.store, now=now, name=f"here {WORST}")
     messages.add(repl.store, thread_id=thread.id, role=Role.USER, content=WORST, trust=Trust.USER, now=now)
-    lines = ("/list", "/search here", "/threads", "/context here", "/nothing " + hostile, hostile, "/why", "/context raw")
+    lines = (
+        "/list",
+        "/search here",
+        "/threads",
+        "/context here",
+        "/nothing " + hostile,
+        hostile,
+        "/why",
+        "/context raw",
+    )
     first = typed(repl, *(f"{pasted(line)}{ENTER}" for line in lines), "/resume ", TAB, PAUSE)
     again = typed(repl, "\x12here", PAUSE, "\x07", "\x1b[A", PAUSE)  # the history, searched and stepped through
     for printed in (first, again):

@@ -1,7 +1,7 @@
 """Attribute: whose words a quoted text is, said on the line that quotes it. Pure.
 
-Invariants: what is not the user's own stands behind a label that says whose it is, up to the end of its line, so that it
-cannot close its label; a name that an import gives cannot pass for the user, or end the line.
+Invariants: what is not the user's own stands behind a label that says whose it is, up to the end of its line, so that
+it cannot close its label; a name that an import gives cannot pass for the user, or end the line.
 """
 
 from __future__ import annotations
@@ -72,6 +72,12 @@ def own_words(text: str) -> str:
     return parted(text, text)[0]
 
 
+def pasted_from(text: str, place: int) -> bool:
+    """Tell whether what stands at a place of a message goes on with something that was pasted or quoted before it."""
+    behind = max((end for start, end in _own(text) if start <= place), default=0)
+    return behind < place and bool(text[behind:place].strip())
+
+
 def parted(text: str, part: str) -> tuple[str, str]:
     """Return what is the writer's own in a `part` of the message `text`, and what is not, each on one line.
 
@@ -85,8 +91,8 @@ def parted(text: str, part: str) -> tuple[str, str]:
     mine: list[str] = []
     theirs: list[str] = []
     at = start
-    for first, behind in [*own, (end, end)]:
-        first, behind = min(max(first, start), end), min(max(behind, start), end)
+    within = [(min(max(first, start), end), min(max(behind, start), end)) for first, behind in own]
+    for first, behind in [*within, (end, end)]:
         if text[at:first].strip():
             theirs.append(text[at:first])
             mine.append(LEFT_OUT)

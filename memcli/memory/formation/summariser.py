@@ -1,7 +1,8 @@
 """The summariser: keeps one memory for what happened on several days, besides the memories of each.
 
 Invariants: what it says is borne out by every episode that it is about, and goes, or is said anew, with any of them;
-an episode is in one summary at most, and none that others told is; what was taken back or edited is not said again; thinking holds no transaction.
+an episode is in one summary at most, and none that others told is; what was taken back or edited is not said again;
+thinking holds no transaction.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ class Summariser:
 
     def steps(self) -> list[Step]:
         """Return what is to be done, clusters in the order of their first days, then what no longer holds."""
-        held = [one for one in memories.current(self._store, now=self._now, kind=Kind.EPISODIC) if one.trust is Trust.USER]
+        held = [
+            one for one in memories.current(self._store, now=self._now, kind=Kind.EPISODIC) if one.trust is Trust.USER
+        ]
         found = clusters(held)
         known = _Known(self._store)
         if self._ask:
