@@ -154,7 +154,7 @@ def test_a_name_that_an_import_gives_is_told() -> None:
 
 def test_no_attack_becomes_what_the_user_said(memcli: Program, model: ScriptedModel, tmp_path: Path) -> None:
     _drive(memcli, model, tmp_path / "poison.jsonl", every=False)
-    assert assert_nothing_is_poisoned(memcli, ATTACKS[::5]) > 2 * len(ATTACKS[::5])
+    assert assert_nothing_is_poisoned(memcli, ATTACKS[::8]) > 2 * len(ATTACKS[::8])
     assert "I live in quillon" not in memcli("search", "quillon", "--json").out  # it was not to be kept
 
 

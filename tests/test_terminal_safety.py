@@ -144,7 +144,7 @@ def test_no_command_prints_a_control_byte(memcli: Program, model: ScriptedModel)
 
 
 @pytest.mark.long
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=storable)
 def test_no_command_prints_a_control_byte_whatever_is_stored(memcli: Program, model: ScriptedModel, text: str) -> None:
     drive(memcli, model, text, every=True)

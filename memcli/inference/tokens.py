@@ -1,7 +1,8 @@
 """Turn a rendered prompt into token ids and say for every id which span it is counted for.
 
-Invariants: a control token, or another that the template marks something with, comes only from the template's own text,
-never from content that spells it; for text without such spellings the ids are those that llama.cpp gives for the whole text; every id has exactly one owner.
+Invariants: a control token, or another that the template marks something with, comes only from the template's own
+text, never from content that spells it; for text without such spellings the ids are those that llama.cpp gives for the
+whole text; every id has exactly one owner.
 """
 
 from __future__ import annotations

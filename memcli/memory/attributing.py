@@ -1,7 +1,7 @@
 """Attribute: whose words a quoted text is, said on the line that quotes it. Pure.
 
-Invariants: what is not the user's own stands behind a label that says whose it is, up to the end of its line, so that it
-cannot close its label; a name that an import gives cannot pass for the user, or end the line.
+Invariants: what is not the user's own stands behind a label that says whose it is, up to the end of its line, so that
+it cannot close its label; a name that an import gives cannot pass for the user, or end the line.
 """
 
 from __future__ import annotations
@@ -67,14 +67,15 @@ def shown_name(name: str | None) -> str:
     return "" if mixed or role else shortened(one_line(seen), NAME_CHARS)
 
 
-def typed(item: Candidate) -> bool:
-    """Tell whether what was found of a user's message has words of his own, and is not only pasted or quoted."""
-    return _has_words(parted(item.text, item.excerpt or item.text)[0])
-
-
 def own_words(text: str) -> str:
-    """Return what the writer of a message says himself, on one line."""
+    """Return what the writer of a message says himself, on one line; "" where all of it is pasted or quoted."""
     return parted(text, text)[0]
+
+
+def pasted_from(text: str, place: int) -> bool:
+    """Tell whether what stands at a place of a message goes on with something that was pasted or quoted before it."""
+    behind = max((end for start, end in _own(text) if start <= place), default=0)
+    return behind < place and bool(text[behind:place].strip())
 
 
 def parted(text: str, part: str) -> tuple[str, str]:
@@ -90,8 +91,8 @@ def parted(text: str, part: str) -> tuple[str, str]:
     mine: list[str] = []
     theirs: list[str] = []
     at = start
-    for first, behind in [*own, (end, end)]:
-        first, behind = min(max(first, start), end), min(max(behind, start), end)
+    within = [(min(max(first, start), end), min(max(behind, start), end)) for first, behind in own]
+    for first, behind in [*within, (end, end)]:
         if text[at:first].strip():
             theirs.append(text[at:first])
             mine.append(LEFT_OUT)

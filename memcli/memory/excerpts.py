@@ -2,7 +2,8 @@
 
     text -> pieces -> scores (words, and vectors of the best of them) -> as many as there is room for, in their order
 
-Invariants: an excerpt is made of the text's own stretches, with a mark where something is missing.
+Invariants: an excerpt is made of the text's own stretches, with a mark where something is missing; the mark tells where
+a message goes on in the midst of what was pasted into it, as the fence before that may be what is missing.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from dataclasses import dataclass
 
 from memcli.engines import Embedder
 from memcli.memory import indexing
+from memcli.memory.attributing import pasted_from
 from memcli.store.index import Piece
 from memcli.types import Segment
 
 SHARE = 0.75  # of the room that a long text may take: the rest is for what was said before, and notes
 TEMPLATE = 64  # tokens around a message
 GAP = "\n[…]\n"
-GAP_TOKENS = 5
+GAP_PASTED = "\n[… of a document:]\n"
+GAP_TOKENS = 8
 LONGEST_GAP = 8  # characters of blanks that are kept between two parts
 EDGE = 300  # characters at either end of a message that say what it is about
 EMBEDDED = 64  # pieces, the best by their words: some two seconds
@@ -117,7 +120,8 @@ def excerpt(
         if place not in chosen and sizes[place] <= room:
             room -= sizes[place]
             chosen.add(place)
-    shown = _joined(text, [pieces[place] for place in sorted(chosen)]) if chosen else _opening(text, room, count)
+    gap = (lambda at: GAP_PASTED if pasted_from(text, at) else GAP) if ends else lambda at: GAP
+    shown = _joined(text, [pieces[place] for place in sorted(chosen)], gap) if chosen else _opening(text, room, count)
     return Excerpt(shown, len(chosen), len(pieces), count(shown), count(text))
 
 
@@ -162,12 +166,14 @@ def _opening(text: str, room: int, count: Callable[[str], int]) -> str:
     return text[:length].rstrip() + GAP.rstrip("\n")
 
 
-def _joined(text: str, pieces: Sequence[Piece]) -> str:
+def _joined(text: str, pieces: Sequence[Piece], mark: Callable[[int], str]) -> str:
     """Put pieces together, which may overlap; a mark stands for what lies between them."""
     shown, end = "", 0
     for piece in pieces:
         gap = text[end : piece.start] if piece.start > end else ""
-        between = GAP if gap.strip() else gap[:LONGEST_GAP]  # a run of blanks may be longer than the window
+        between = (
+            mark(piece.start) if gap.strip() else gap[:LONGEST_GAP]
+        )  # a run of blanks may be longer than the window
         shown += between if shown or gap.strip() else ""
         shown += text[max(piece.start, end) : piece.end]
         end = max(end, piece.end)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from memcli.memory.asking import Question
-from memcli.memory.attributing import own_words, typed
+from memcli.memory.attributing import own_words
 from memcli.memory.form import instructs
 from memcli.memory.periods import Period, closeness
 from memcli.memory.relevance import relevance
@@ -37,7 +37,7 @@ class Weights:
     near: tuple[float, ...] = (0.5, 0.5)  # of a word's weight where it stands one, two turns away instead
     nearby_cosine: float = 0.15  # the most similar of the turns within the same reach
     thread: float = 0.2  # of words and cosine of the thread's best turn
-    user: float = 0.4  # said by the user himself, not pasted or quoted, in a thread with the assistant
+    user: float = 0.4  # said by the user, not only pasted or quoted by him, in a thread with the assistant
     speaker: float = 0.15  # said by the person whom the question names
     substance: float = 0.35  # long enough to say something
     number: float = 0.15  # has a number, where one is asked for
@@ -147,7 +147,7 @@ class _Scene:
             yield "memory", w.memory
         if self._by_named(c):
             yield "speaker", w.speaker
-        if c.name is None and c.trust is Trust.USER and (c.kind != "message" or typed(c)):
+        if c.name is None and c.trust is Trust.USER and (c.kind != "message" or own_words(c.text)):
             yield from self._of_the_user(c, cosine)
 
     def relevance(self, c: Candidate) -> float:

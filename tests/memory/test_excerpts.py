@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memcli.memory.excerpts import GAP, excerpt, within
+from memcli.memory.excerpts import GAP, GAP_PASTED, excerpt, within
 from tests.fakes import HashingEmbedder
 
 FILLER = [f"The {word} stood on the shelf beside many others of its sort for years." for word in "abcdefghijklmnop" * 6]
@@ -66,3 +66,13 @@ def test_a_message_without_a_document_is_shortened_itself() -> None:
 def test_where_not_even_one_part_fits_the_beginning_is_shown(room: int) -> None:
     made = excerpt(TEXT, QUESTION, room, len, None, ends=False)
     assert TEXT.startswith(made.text.removesuffix(GAP.rstrip("\n")).rstrip())
+
+
+def test_an_excerpt_of_a_message_says_where_it_goes_on_in_the_midst_of_what_was_pasted() -> None:
+    pasted = "\n".join(f"Line {number} of the letter says nothing." for number in range(60))
+    text = f"What does it say of ferrets?\n```\n{pasted}\nI keep ferrets.\n{pasted}\n```\nThank you for it."
+    made = excerpt(text, "ferrets", 330, lambda part: len(part.split()), None, ends=True)
+    before, _, after = made.text.partition(GAP_PASTED)
+    assert "ferrets?" in before
+    assert GAP not in before
+    assert "I keep ferrets." in after

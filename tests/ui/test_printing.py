@@ -6,6 +6,7 @@ import ast
 import io
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,7 @@ def test_the_sequences_of_our_own_styles_get_through(monkeypatch: pytest.MonkeyP
 @given(texts, st.lists(st.integers(0, 80)))
 def test_an_answer_is_as_safe_as_its_whole_wherever_it_is_cut(text: str, cuts: list[int]) -> None:
     places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
-    pieces = [text[start:end] for start, end in zip(places, places[1:], strict=False)]
+    pieces = [text[start:end] for start, end in pairwise(places)]
     sanitiser = Sanitiser()
     assert "".join(map(sanitiser.feed, pieces)) == clean(text)
     out = Stream(tty=True)

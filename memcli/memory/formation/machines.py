@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator
 Span = tuple[int, int]
 
 # Control codes, overrides of the direction of writing, and private characters: no keyboard has them.
-_CODES = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ue000-\uf8ff\U000f0000-\U0010fffd"
-_UNTYPED = re.compile(rf"[^\n]*[{_CODES}][^\n]*")
-_CODE = re.compile(rf"[{_CODES}]")
+CODES = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ue000-\uf8ff\U000f0000-\U0010fffd"
+_UNTYPED = re.compile(rf"[^\n]*[{CODES}][^\n]*")
+_CODE = re.compile(rf"[{CODES}]")
 _KEYS = r"role|content|author|speaker|sender|recipient|message|text|instructions?|prompt"
 _LINES = (
     r"(?:from|to|cc|bcc|subject|date|sent|reply-to|von|an|betreff|objet|asunto) ?: .*",

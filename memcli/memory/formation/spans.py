@@ -19,8 +19,8 @@ Span = tuple[int, int]
 
 # Most messages have none of these, and are their writer's own: that is seen ten times as fast.
 _SUSPECT = re.compile(
-    r"[\n:：\"“„«‹「『`<>{}\[\]|\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ue000-\uf8ff\U000f0000-\U0010fffd]"
-    r"|(?<!\w)['‘]|,[^,]*,[^,]*,|\A[ \t]*(?:[$#%/*;]|PS |ERR|WARN|INFO|DEBUG|FATAL|TRACE)",
+    rf"[\n:：\"“„«‹「『`<>{{}}\[\]|{machines.CODES}]|(?<!\w)['‘]|,[^,]*,[^,]*,"
+    r"|\A[ \t]*(?:[$#%/*;]|PS |ERR|WARN|INFO|DEBUG|FATAL|TRACE)",
     re.IGNORECASE,
 )
 # Fences on lines of their own: what stands between the first and the last of a sort is a document, as the text in it
@@ -80,7 +80,8 @@ _SAID = (
 )
 _SHOWN = (  # and the rest stands below: "here is what I got:"
     r"here(?:['’]?s| is| are| was| were)?|this is what|(?:i|we|it|he|she|they) (?:just )?(?:got|found|received|saw)|"
-    r"got this|look at (?:this|these)|see (?:this|these)|came back(?: with)?|returned|returns|outputs?|shows?|responded|"
+    r"got this|look at (?:this|these)|see (?:this|these)|came back(?: with)?|returned|returns|outputs?|shows?|"
+    r"responded|"
     r"answered|told me"
 )
 _HANDING_OVER = re.compile(  # as far as a colon

@@ -1,7 +1,8 @@
 """The summariser: keeps one memory for what happened on several days, besides the memories of each.
 
 Invariants: what it says is borne out by every episode that it is about, and goes, or is said anew, with any of them;
-an episode is in one summary at most, and none that others told is; what was taken back or edited is not said again; thinking holds no transaction.
+an episode is in one summary at most, and none that others told is; what was taken back or edited is not said again;
+thinking holds no transaction.
 """
 
 from __future__ import annotations
