@@ -1,7 +1,7 @@
 """What quotes a store in plain text beside it, and goes when the store is encrypted: it would be no secret otherwise.
 
-Typed lines, the log, what a killed editor left, KV states, copies from before the store was mended. Typed lines and log do not say which store they are about,
-so those of other stores go too.
+Typed lines, the log, what a killed editor left, KV states, copies from before the store was mended. Typed lines and log
+do not say which store they are about, so those of other stores go too.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from memcli.paths import EDITING, Paths
 from memcli.store import derived, gate
 
 
-def remove(paths: Paths, path: Path, store_name: str) -> list[Path]:
-    """Overwrite and remove what quotes the store at `path`, and return it; see `derived.name`.
+def remove(paths: Paths, store: Path, store_name: str) -> list[Path]:
+    """Overwrite and remove what quotes the `store`, and return it; see `derived.name`.
 
     Raises OSError, StoreUnwritable.
 
@@ -25,7 +25,7 @@ def remove(paths: Paths, path: Path, store_name: str) -> list[Path]:
     """
     folders = list(_left_by_editors(paths))
     within = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    single = [*_written(paths), *derived.named(paths, store_name), *derived.copies(path)]
+    single = [*_written(paths), *derived.named(paths, store_name), *derived.copies(store)]
     for path in (*single, *within, *folders):
         try:
             if path in folders:
