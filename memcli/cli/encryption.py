@@ -51,6 +51,11 @@ def encrypt(ctx: typer.Context, yes: Yes = False, json: AsJson = False) -> None:
     with run.terminal.progress("Encrypting") as progress:
         done = convert.convert(store, secret, before_exchange=clear, progress=progress)
     _receipt(run, "encrypted", done, gone, json=json, cipher_=cipher.NAME)
+    for other in derived.salvaged(store.path):
+        if not header.is_encrypted(other):
+            run.terminal.notice(
+                f"{other} is a store of its own, and is not encrypted: delete it, or encrypt it with --db"
+            )
 
 
 def decrypt(ctx: typer.Context, yes: Yes = False, json: AsJson = False) -> None:

@@ -26,7 +26,6 @@ from memcli.store.checks.record import Check, Means
 from memcli.store.database import Store
 from memcli.store.salvage import Salvaged
 
-SALVAGED = ".salvaged-"  # between the name of a damaged store and a time
 ROUNDS = 3  # what is mended may bring to light what it hid
 
 Progress = Callable[[int, int], None]
@@ -95,7 +94,7 @@ def _fits(store: Store, embedder: Embedder | None) -> bool:
 
 def _salvage(store: Store, embedder: Embedder | None, means: Means) -> Salvaged | None:
     """Read what can be read into a store beside the damaged one, and mend that; None where it comes to nothing."""
-    place = _beside(store, SALVAGED, means.now)
+    place = _beside(store, derived.SALVAGED, means.now)
     whole = False
     try:
         saved = salvage.salvage(store, place)

@@ -133,6 +133,15 @@ def test_what_can_be_read_of_a_damaged_encrypted_store_is_salvaged_encrypted(loc
     assert "nothing is wrong" in locked("--db", saved, "doctor", "--fix").out
 
 
+def test_a_salvaged_store_that_stays_plain_is_named_when_the_store_is_encrypted(locked: Program) -> None:
+    assert locked("decrypt", "--yes").status == 0
+    saved = Path(f"{locked.paths.store}.salvaged-2026-01-01T00-00-00Z")
+    saved.write_bytes(locked.paths.store.read_bytes())
+    done = locked("encrypt")
+    assert (done.status, f"{saved} is a store of its own, and is not encrypted" in done.err) == (0, True)
+    assert saved.exists(), "it may be all that is left of the store before"
+
+
 def test_no_page_of_an_encrypted_store_can_be_damaged_unseen_or_stop_the_doctor(locked: Program) -> None:
     store = locked.paths.store
     sound = store.read_bytes()
@@ -162,3 +171,13 @@ def test_an_export_of_an_encrypted_store_makes_an_equal_one_and_lies_in_no_folde
     assert locked("--db", other, "export", "-o", again).status == 0
     assert again.read_bytes() == file.read_bytes()
     assert locked("export", "-o", locked.paths.data / "all.jsonl").status == 1
+
+
+@pytest.mark.parametrize("format_", ["jsonl", "markdown"])
+def test_an_export_never_takes_the_place_of_a_store_or_a_backup(locked: Program, tmp_path: Path, format_: str) -> None:
+    copy = tmp_path / "copy.md"
+    assert locked("backup", copy).status == 0
+    data = copy.read_bytes()
+    done = locked("export", "--format", format_, "-o", copy, "--force")
+    assert (done.status, "not replaced" in done.err) == (1, True)
+    assert copy.read_bytes() == data
