@@ -98,6 +98,8 @@ def _recovered(path: Path, secret: str) -> tuple[int, int] | None:
 
     with tempfile.TemporaryDirectory(prefix="memcli-") as folder:
         copy = Path(folder, path.name)
+        for each in (path, *logs):
+            os.close(os.open(copy.with_name(each.name), os.O_WRONLY | os.O_CREAT, 0o600))
         copy.write_bytes(peek.head(path, _BEGINNING))
         os.truncate(copy, path.stat().st_size)
         for log in logs:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import apsw
 import pytest
 
-from memcli.store import cipher
+from memcli.store import cipher, header
 from memcli.store.database import Store
 from tests.program import Program
+from tests.test_privacy import listed
 
 SECRET = "correct horse battery"
 OTHER = "another six random words"
@@ -181,3 +183,31 @@ def test_an_export_never_takes_the_place_of_a_store_or_a_backup(locked: Program,
     done = locked("export", "--format", format_, "-o", copy, "--force")
     assert (done.status, "not replaced" in done.err) == (1, True)
     assert copy.read_bytes() == data
+
+
+# --- what lies in the temporary folder for a moment -----------------------------------------------------------------
+
+
+def test_what_a_wrong_passphrase_is_tried_on_is_encrypted_private_and_listed_in_the_readme(
+    locked: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[Path, tuple[int, bytes]] = {}
+    look = header._looked
+
+    def looking(uri: str, flags: int, secret: str) -> tuple[int, int] | None:
+        folder = Path(unquote(urlsplit(uri).path)).parent
+        if folder != locked.paths.data:
+            seen.update({each: (each.stat().st_mode & 0o777, each.read_bytes()) for each in folder.iterdir()})
+        return look(uri, flags, secret)
+
+    monkeypatch.setattr(header, "_looked", looking)
+    with Store.open(locked.paths.store, key=lambda: SECRET) as held:  # the log is there
+        held.run("UPDATE threads SET name = ?", (MARKER,))
+        hand_over(locked, "MEMCLI_PASSPHRASE_FILE", OTHER)
+        assert locked("list").status == 5
+    assert {each.name for each in seen} == {"memcli.db", "memcli.db-wal"}
+    assert {mode for mode, _ in seen.values()} == {0o600}
+    assert not [each for each, (_, data) in seen.items() if MARKER.encode() in data or each.exists()]
+    patterns = [one.pattern for one in listed()]
+    for each in seen:
+        assert any(one.fullmatch(f"tmp/{each.parent.name}/{each.name}") for one in patterns), each
