@@ -132,24 +132,9 @@ def test_the_spans_are_in_order_apart_within_the_text_and_without_white_space(te
 @pytest.mark.parametrize(
     "piece",
     [
-        " ",
-        "\n",
-        "“",
-        "„",
-        "「",
-        "' ",
-        "`",
-        "<a ",
-        "this: ",
-        "this:",
-        "says: “",
-        ",fix a ",
-        "x: user ",
-        "{]",
-        "a,",
-        "\nAnn: a",
-    ]
-    + ["```\n", "<a></a>", '\n"a', "\nUser: ", "\x1b", '"a "b', "<|", "/*", "\nTo: a", "got:\n"],
+        *(" ", "\n", "“", "„", "「", "' ", "`", "<a ", "this: ", "this:", "says: “", ",fix a ", "x: user ", "{]", "a,"),
+        *("\nAnn: a", "```\n", "<a></a>", '\n"a', "\nUser: ", "\x1b", '"a "b', "<|", "/*", "\nTo: a", "got:\n"),
+    ],
 )
 def test_the_time_grows_with_the_length_only(piece: str) -> None:
     times = []
