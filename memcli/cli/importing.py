@@ -16,6 +16,7 @@ from memcli.memory import importing, intake, timeline
 from memcli.memory.importing import Parsed, markdown
 from memcli.memory.importing.records import Record
 from memcli.memory.intake import Report
+from memcli.paths import named
 from memcli.types import Trust
 from memcli.ui import imported
 from memcli.ui.terminal import decode
@@ -96,7 +97,7 @@ def _read(run: Run, name: str) -> str:
     if name == "-":
         return run.terminal.read_all()
     try:
-        return decode(Path(name).expanduser().read_bytes(), name)
+        return decode(named(name).read_bytes(), name)
     except OSError as error:
         raise InputError(f"cannot read {name}: {error.strerror}") from None
 

@@ -23,6 +23,7 @@ from memcli.errors import (
     StoreUnwritable,
     WrongPassphrase,
 )
+from memcli.paths import named
 from memcli.store import cipher, migrations, peek
 from memcli.store.cipher import MAGIC
 from memcli.store.faults import Translated
@@ -112,7 +113,7 @@ def holds_store(path: Path) -> bool:
 
 def is_encrypted(path: Path) -> bool:
     """Tell whether the store at `path` is encrypted. Raises NothingFound, NotAStore, StoreNewer, StoreUnwritable."""
-    return refuse_others(Path(os.path.realpath(path.expanduser())))
+    return refuse_others(Path(os.path.realpath(named(path))))
 
 
 def _is_ours(head: bytes) -> bool:

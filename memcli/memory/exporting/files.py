@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from memcli.errors import InputError, StoreError
-from memcli.paths import Paths, make_private
+from memcli.paths import Paths, make_private, named
 from memcli.store.database import Store
 from memcli.store.traces import ENDINGS
 
@@ -56,7 +56,7 @@ def _part(texts: Iterator[str]) -> str:
 
 def checked(path: Path, store: Store) -> Path:
     """Return where an export may go. Raises InputError for the store itself and for memcli's own folders."""
-    target = Path(os.path.realpath(path.expanduser()))
+    target = Path(os.path.realpath(named(path)))
     if target in {store.path.with_name(store.path.name + ending) for ending in ENDINGS}:
         raise InputError(f"{path} is the store itself", "name another file: -o FILE")
     if store.paths and _own(store.paths) & {target, *target.parents}:
