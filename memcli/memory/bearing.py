@@ -62,7 +62,7 @@ def _quotes(note: Recalled, item: Candidate) -> bool:
     """Tell whether a line says, behind a date, who is quoted, and then parts of what that item says, as notes do."""
     date, speaker = _DATED.match(note.line), attributing.speaker(item)
     said = note.line[date.end() :] if date else ""
-    if not said.startswith(speaker) or said == speaker:
+    if not said.startswith(speaker):
         return False
     said = said[len(speaker) :]
     if item.kind != "message" or item.trust is not Trust.USER:
