@@ -28,7 +28,7 @@ from memcli.errors import (
     WrongPassphrase,
 )
 from memcli.paths import named
-from memcli.store import cipher, cleaning, derived, header, migrations, words, workers
+from memcli.store import cipher, cleaning, derived, gate, header, migrations, words, workers
 from memcli.store.database import LONG_WAIT_MS, Store
 from memcli.store.faults import Translated
 from memcli.store.header import APPLICATION_ID, holds_store
@@ -267,9 +267,8 @@ def _count(store: Store) -> dict[str, int]:
 def _sync(scratch: Path, target: Path) -> int:
     """Have the copy on the disk, and return its size."""
     try:
-        with scratch.open("rb") as file:
-            os.fsync(file.fileno())
-            return os.fstat(file.fileno()).st_size
+        gate.sync_path(scratch)
+        return scratch.stat().st_size
     except OSError as error:
         raise _unwritable(target, error) from error
 
@@ -277,11 +276,7 @@ def _sync(scratch: Path, target: Path) -> int:
 def _put(scratch: Path, target: Path) -> None:
     try:
         scratch.replace(target)
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the new name, too
-        finally:
-            os.close(folder)
+        gate.sync_path(target.parent)  # the new name, too
     except OSError as error:
         raise _unwritable(target, error) from error
 
