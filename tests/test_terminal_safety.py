@@ -96,6 +96,14 @@ def commands(home: Path, text: str, ids: list[str]) -> Iterator[tuple[str, ...]]
         *(["remember", "x", "--tag", text], ["core", "set", text, "x"], ["--db", named, "list"], ["undo", text]),
         *(["--config", named, "config", "show"], [text], [f"--{text}"], ["ask", text, "--model", named]),
         *(["ask", text], ["ask", text, "--json"], ["edit", memory, f"now {text}"], ["consolidate"], []),
+        *(
+            ["export"],
+            ["export", "--format", "markdown"],
+            ["export", "-o", f"{named}.jsonl"],
+            ["backup", f"{named}.db"],
+        ),
+        *(["import", f"{named}.jsonl", "--dry-run"], ["import", text], ["backup", named], ["doctor", "--fix"]),
+        *(["encrypt"], ["decrypt"], ["rekey", "--json"], ["--passphrase-fd", text, "list"]),
     ):
         yield tuple(line)
 
@@ -109,8 +117,8 @@ def check(done: Outcome, mode: Mode, line: tuple[str, ...]) -> None:
             json.loads(document)
 
 
-def drive(memcli: Program, model: ScriptedModel, text: str, *, every: bool) -> None:
-    """Run the commands on a store of its own: in every mode, or in the modes by turns."""
+def drive(memcli: Program, model: ScriptedModel, text: str, *, every: bool) -> int:
+    """Run the commands on a store of its own, in every mode or in the modes by turns, and return how many were."""
     with TemporaryDirectory() as name:
         home = Path(name)
         program = Program(home / "home", {})
@@ -119,7 +127,8 @@ def drive(memcli: Program, model: ScriptedModel, text: str, *, every: bool) -> N
         with Store.open(program.paths.store) as store:
             ids = [str(store.value(f"SELECT id FROM {table} LIMIT 1")) for table in ("memories", "messages")]
         model.answers = [f"<think>{text}</think>{text}"]
-        for number, line in enumerate(commands(home, text, ids)):
+        lines = list(commands(home, text, ids))
+        for number, line in enumerate(lines):
             for mode in MODES if every else [MODES[number % len(MODES)]]:
                 run(program, mode, line)
         for number, stdin in enumerate((f"{text}\nhere", f"here\n{text}")):
@@ -127,6 +136,7 @@ def drive(memcli: Program, model: ScriptedModel, text: str, *, every: bool) -> N
             run(program, MODES[number], ("search", "--batch", "--json"), stdin)
             run(program, MODES[number], ("ask", "here", "--keep"), stdin)
         run(program, MODES[3], ("ask", "here"), environ={"MEMCLI_MODEL": text, "MEMCLI_CONTEXT_SIZE": text})
+    return len(lines)
 
 
 def run(
@@ -140,14 +150,14 @@ def run(
 
 
 def test_no_command_prints_a_control_byte(memcli: Program, model: ScriptedModel) -> None:
-    drive(memcli, model, WORST, every=False)
+    assert drive(memcli, model, WORST, every=False) > 60
 
 
 @pytest.mark.long
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=storable)
 def test_no_command_prints_a_control_byte_whatever_is_stored(memcli: Program, model: ScriptedModel, text: str) -> None:
-    drive(memcli, model, text, every=True)
+    assert drive(memcli, model, text, every=True) > 60
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import typer
 
@@ -17,6 +17,9 @@ from memcli.memory import timeline
 from memcli.paths import Paths
 from memcli.ui.terminal import Terminal
 from memcli.workspace import Workspace, local_now
+
+if TYPE_CHECKING:
+    from memcli.cli.passphrases import Passphrases
 
 
 @dataclass
@@ -47,14 +50,19 @@ class Run:
         if self._workspace is None:
             terminal = self.terminal
             self._workspace = Workspace(
-                self.config, self.paths, terminal.notice, terminal.progress, self.clock, self._passphrase
+                self.config, self.paths, terminal.notice, terminal.progress, self.clock, self._key
             )
         return self._workspace
 
-    def _passphrase(self) -> str:
-        from memcli.cli import passphrases
+    @property
+    def passphrases(self) -> Passphrases:
+        """Where this run has its passphrases from."""
+        from memcli.cli.passphrases import Passphrases
 
-        return passphrases.present(self)
+        return Passphrases(self.terminal, self.environ, self.config.text("passphrase_file"), self.passphrase)
+
+    def _key(self) -> str:
+        return self.passphrases.present(self.workspace.store_path)
 
     @property
     def encrypted(self) -> bool:

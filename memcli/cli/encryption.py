@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memcli.cli import passphrases
 from memcli.cli.context import Run, of
 from memcli.cli.options import AsJson
 from memcli.errors import InputError, NothingFound
@@ -39,7 +38,7 @@ def encrypt(ctx: typer.Context, yes: Yes = False, json: AsJson = False) -> None:
     run = of(ctx)
     _require(run, encrypted=False)
     store = run.workspace.store
-    secret = passphrases.first(run)
+    secret = run.passphrases.first()
     question = "Without the passphrase nobody can read the store again. Typed lines and log are removed. Encrypt it?"
     _confirm(run, question, "nothing was encrypted", yes=yes or not run.terminal.interactive)
     gone: list[Path] = []
@@ -81,7 +80,7 @@ def rekey(ctx: typer.Context, yes: Yes = False, json: AsJson = False) -> None:
     run = of(ctx)
     _require(run, encrypted=True)
     store = run.workspace.store
-    secret = passphrases.next_(run)
+    secret = run.passphrases.next()
     question = "The present passphrase will not open the store any more. Change it?"
     _confirm(run, question, "nothing was changed", yes=yes or not run.terminal.interactive)
     with run.terminal.progress("Encrypting anew") as progress:
