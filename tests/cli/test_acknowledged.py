@@ -126,7 +126,7 @@ def check_kills(home: Path, *, facts: int, notes: int, turns: int, pause: float,
             threading.Event().wait(pause)  # all get on a little between two deaths
     for writer in writers:
         writer.thread.join()
-    assert kills > 2
+    assert kills > 0  # how many there is time for depends on the machine
     assert [writer.failed for writer in writers] == [[], [], []]
     check_store(home, set().union(*(writer.texts for writer in writers)), facts + notes + turns)
 
