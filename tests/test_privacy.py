@@ -18,7 +18,7 @@ import pexpect
 import pytest
 
 from tests.inference.tiny import FULL, write_chat
-from tests.repl.harness import CTRL_D, ENTER
+from tests.repl.harness import CTRL_D, ENTER, PROMPT_UP
 
 pytestmark = pytest.mark.model
 
@@ -32,7 +32,6 @@ FOLDERS = {
     "temporary folder": "tmp",
 }
 ROW = re.compile(r"^\| (?P<where>[^|]*)\| (?P<files>`[^|]*) \| (?P<modes>[^|]*) \|", re.MULTILINE)
-BRACKETED_PASTE = "\x1b[?2004h"
 # asyncio wakes itself up through a pair of sockets that have no address.
 NETWORK = re.compile(r"socket\.(?!__new__|gethostname)|socket\.__new__ .*AF_INET")
 
@@ -108,9 +107,9 @@ class Home:
     def talk(self) -> dict[str, str]:
         """Chat on a terminal; return the files that are there meanwhile, with their modes."""
         child = self.on_a_terminal("chat", "--temperature", "0")
-        child.expect_exact(BRACKETED_PASTE)
+        child.expect(PROMPT_UP)
         child.send(f"My dog is Rex.{ENTER}")
-        child.expect_exact(BRACKETED_PASTE)
+        child.expect(PROMPT_UP)
         meanwhile = self.files()
         child.send(CTRL_D)
         assert ended(child) == 0
