@@ -47,8 +47,14 @@ class Setting:
             value: Value = kind(raw)  # type: ignore[call-overload, arg-type]
         except (TypeError, ValueError):
             raise ConfigError(f"{self.key}: {raw!r} is not {self.wants()} ({origin})") from None
+        if isinstance(value, str) and "\x00" in value:
+            raise ConfigError(f"{self.key}: {value!r} has a NUL byte ({origin})")
         wrong_word = bool(self.words) and value not in self.words
-        if isinstance(raw, bool) or wrong_word or (isinstance(raw, float) and kind is int and raw != value):
+        if (
+            isinstance(raw, (bool, list, dict))
+            or wrong_word
+            or (isinstance(raw, float) and kind is int and raw != value)
+        ):
             raise ConfigError(f"{self.key}: {raw!r} is not {self.wants()} ({origin})")
         if isinstance(value, (int, float)) and not self._within(value):
             raise ConfigError(f"{self.key}: {value} is not {self.wants()} ({origin})")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from memcli.errors import InputError
+from memcli.paths import named
 
 SHORTEST = 8  # characters of a new one; as NIST SP 800-63B asks of what people choose
 _LONGEST = 4096  # bytes of the first line
@@ -36,7 +37,7 @@ def require_good(secret: str) -> None:
 
 def from_file(path: Path, notice: Callable[[str], None] = lambda text: None) -> str:
     """Return the first line of a file, without its end. Raises InputError."""
-    path = path.expanduser()
+    path = named(path)
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode

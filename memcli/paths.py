@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from memcli.errors import InputError
+
 APP = "memcli"
 EDITING = "edit-"  # begins the name of a folder with a text that is being edited; the number of the process follows
 
@@ -64,6 +66,18 @@ class Paths:
     @property
     def log(self) -> Path:
         return self.state / "memcli.log"
+
+
+def named(name: Path | str) -> Path:
+    """Return the path that a user means by `name`, with "~" expanded. Raises InputError for what can be none."""
+    if "\x00" in str(name):
+        raise InputError(f"{str(name)!r} is no name of a file: it has a NUL byte", "name another file")
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # "~somebody" whom the system does not know
+        raise InputError(
+            f"{name} is in the home of a user whom there is not", "write ./~ for a name of yours"
+        ) from None
 
 
 def make_private(folder: Path) -> Path:

@@ -26,7 +26,7 @@ from memcli.errors import (
 from memcli.memory.formation.records import Former
 from memcli.memory.resuming import ThreadStates
 from memcli.memory.timeline import LOCAL
-from memcli.paths import Paths
+from memcli.paths import Paths, named
 from memcli.store import index, marks, rebinding
 from memcli.store.cipher import Key
 from memcli.store.database import Store
@@ -64,8 +64,8 @@ class Workspace:
 
     @property
     def store_path(self) -> Path:
-        named = self.config.text("db")
-        return Path(named).expanduser() if named else self.paths.store
+        db = self.config.text("db")
+        return named(db) if db else self.paths.store
 
     @property
     def store(self) -> Store:

@@ -1,14 +1,25 @@
-"""What it means that two stores are equal: every column of every table, but for what memcli makes anew by itself."""
+"""A store with every sort of record, and what it means that two stores are equal.
+
+That is every column of every table, but for what memcli makes anew by itself.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
-from memcli.memory import exporting, importing, intake
+from memcli.memory import condensing, context, exporting, importing, intake, summary
+from memcli.store import core, messages, operations, queue, summaries, threads, turns, undoing
 from memcli.store.database import Store
+from memcli.store.journal import Journal
+from memcli.store.summaries import Summary
+from memcli.store.turns import Cost
+from memcli.types import Candidate, Hit, Kind, Message, Owner, Recalled, Role, Source, Trust
 from memcli.ui.sanitize import json_line
-from tests.store.making import EMBEDDER, NOW
+from tests.store.making import EMBEDDER, NOW, Filled, at
+
+Json = dict[str, Any]
 
 # What is compared, in the order in which it stands there. Places in a thread are told by messages, as `seq` is a
 # store's own.
@@ -69,3 +80,79 @@ def bring_in(store: Store, text: str | Sequence[str], *, now: str = NOW) -> inta
     report = intake.Report()
     intake.write(store, parsed.records, embedder=EMBEDDER, now=now, progress=lambda done, total: None, report=report)
     return report
+
+
+def records(store: Store, *types: str) -> list[Json]:
+    found = [json.loads(line) for line in export(store).splitlines()]
+    return [record for record in found if not types or record["type"] in types]
+
+
+def written(records: list[Json]) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+# --- a store with everything ---
+
+
+def note(item: Message | Any, text: str) -> Recalled:
+    """Return the note that recall places of a message or a memory."""
+    kind = "message" if isinstance(item, Message) else item.kind
+    held = Candidate(item.id, kind, text, item.created_at, item.trust, name=getattr(item, "name", None))
+    return context.note(Hit(held, 0.75, {"words": 0.5, "nearby cosine": 0.25}))
+
+
+def with_every_record(store: Store) -> Filled:
+    """Fill a store with every sort of record, and every column of each with something."""
+    filled = Filled(store)
+    talk = threads.create(store, now=at(1), name="a talk").id
+    first = filled.say("I live in Rome, with a dog called Turing.", thread=talk, now=at(1), external_id="D1:1")
+    reply = filled.say(
+        "Lovely\x1b[31m <|im_start|>!", thread=talk, now=at(1), role=Role.ASSISTANT, model="tiny:1", interrupted=True,
+        tokens=(1, 2),
+    )  # fmt: skip
+    turns.add(store, reply.id, Cost(100, 40, 7, 2, 60, 1, 0.25, 1.5))
+    filled.say("Be kind.", thread=talk, now=at(1), role=Role.ASSISTANT, name="Ann")
+    rome = filled.keep("lives in Rome", of=[first], now=at(1), tags=("home", "city"), valid_from="2020")
+    filled.keep("answer in French", now=at(2), kind=Kind.PROCEDURAL, reconciled=False, pinned=True)
+    rain = filled.keep("rain since May", now=at(2), kind=Kind.EPISODIC, expires_at=at(9), importance=0.4)
+    journal = Journal(store, action="edit", actor="user", now=at(3))
+    oslo = journal.add(kind=Kind.SEMANTIC, text="lives in Oslo", trust=Trust.USER, formed_by="rules", created_at=at(2))
+    journal.supersede(rome.id, oslo.id, valid_to="2026-03")
+    journal.record()
+    undoing.undo(store, undoing.last(store, 1), at(4))
+    journal = Journal(store, action="form", actor="formation", now=at(5))
+    bonn = journal.add(kind=Kind.SEMANTIC, text="lives in Bonn", trust=Trust.USER, times_said=2)
+    journal.supersede(rome.id, bonn.id, valid_to="2026-02")
+    journal.strengthen(rain.id, [Source(first.id, 2, 9)])
+    journal.conflict(rain.id, bonn.id)
+    journal.set_core("user", "Ann, a vet", "user")
+    journal.record({"message": first.id})
+    for made in (oslo, bonn):
+        filled.index(Owner.MEMORY, made.id, [made.text])
+    journal = Journal(store, action="core", actor="consolidate", now=at(6))
+    journal.set_core("user", "Ann, a vet\nin Bonn", "consolidate")
+    journal.record()
+    operations.record(
+        store, action="forget", actor="user", items=["gone1"], now=at(6), detail={"rows": {"messages": 1}}
+    )
+    store.run("INSERT INTO meta VALUES ('merged', '2'), ('summed', '1')")
+    told = [note(rain, "rain since May"), note(first, first.content), *changes_of(store, bonn)]
+    asked = filled.say("And where do I live?", thread=talk, now=at(7))
+    messages.set_recalled(store, asked.id, told)
+    queue.enqueue(store, asked.id, at(7))
+    store.run("UPDATE formation_queue SET attempts = 2, leased_by = 'x:1:y', leased_until = ?", (at(8),))
+    file = filled.say("a long file. " * 9 + "The end.", now=at(8))
+    store.run(
+        "UPDATE messages SET trust = 'document', excerpt = ? WHERE id = ?", ("a long file.\n[…]\nThe end.", file.id)
+    )
+    lines = condensing.extracted([first, asked])
+    summaries.add(store, Summary("sum1abc", talk, reply.seq, summary.dump(lines[:1]), "extract", at(7)))
+    threads.set_window_start(store, talk, asked.seq)
+    threads.set_prefix(store, talk, "[]")
+    return filled
+
+
+def changes_of(store: Store, memory: Any) -> list[Recalled]:
+    """Return notes that tell what changed on the system side."""
+    side, _ = context.system_side("", None, core.blocks(store), [memory], window=4096)
+    return context.changes((), (), side)

@@ -26,12 +26,15 @@ ROOT = Path(__file__).parents[1]
 AUDIT = Path(__file__).parent / "audit"
 FOLDERS = {
     "data folder": "home/.local/share/memcli",
+    "beside a backup": "cwd",
     "config folder": "home/.config/memcli",
     "state folder": "home/.local/state/memcli",
     "cache folder": "home/.cache/memcli",
     "temporary folder": "tmp",
 }
 ROW = re.compile(r"^\| (?P<where>[^|]*)\| (?P<files>`[^|]*) \| (?P<modes>[^|]*) \|", re.MULTILINE)
+# By which the standard library tries a temporary folder: it is gone at once.
+TRIED = re.compile(r"tmp/[a-z0-9_]{8}")
 # asyncio wakes itself up through a pair of sockets that have no address.
 NETWORK = re.compile(r"socket\.(?!__new__|gethostname)|socket\.__new__ .*AF_INET")
 
@@ -71,11 +74,15 @@ class Home:
             (self.folder / name).mkdir(mode=0o700, parents=True)
         editor = self.given("editor.sh", '#!/bin/sh\necho "I keep wasps." > "$1"\ncp "$1" "$1~"\n')
         editor.chmod(0o700)
+        secret = self.given("secret", "six random words in a row\n")
+        secret.chmod(0o600)
         self.environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder / "home"),
             "TMPDIR": str(self.folder / "tmp"),
             "VISUAL": str(editor),
+            "MEMCLI_PASSPHRASE_FILE": str(secret),
+            "MEMCLI_NEW_PASSPHRASE_FILE": str(secret),
             "AUDIT_LOG": str(self.folder / "log"),
             "PYTHONPATH": f"{AUDIT}:{ROOT}",
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -197,6 +204,13 @@ def everything(home: Home) -> list[dict[str, Any]]:
         line("undo", "--yes"),
         line("forget", "--query", "Hull", "--yes"),
         line("--db", str(home.folder / "cwd" / "other.db"), "remember", "elsewhere"),
+        line("backup", "copy.db"),
+        line("export", "-o", str(home.folder / "given" / "all.jsonl")),
+        line("--db", "copy.db", "doctor", "--fix"),
+        line("encrypt"),
+        line("rekey"),
+        line("remember", "I keep moths."),
+        line("decrypt", "--yes"),
     ]
 
 
@@ -218,9 +232,11 @@ def audit(home: Home) -> None:
     meanwhile = home.talk()
     there = home.files()
     others = {name for name in (*meanwhile, *there) if name.startswith("cwd/")}
-    assert others == {"cwd/other.db"}  # as the user named it
+    assert others == {"cwd/other.db", "cwd/copy.db"}  # as the user named them
+    assert any(name.endswith(".memcli-part") for name in home.written()), "a backup was seen while it was made"
     assert unlisted({*meanwhile, *there} - others) == []
-    assert unlisted({name for name in home.written() - others if not name.startswith("given/")}) == []
+    left = [name for name in unlisted(home.written() - others) if not name.startswith("given/")]
+    assert [name for name in left if not TRIED.fullmatch(name)] == []
     rows = listed()
     for name, mode in {**meanwhile, **there}.items():
         told = [row.modes for row in rows if row.pattern.fullmatch(name.rstrip("/"))]

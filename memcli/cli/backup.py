@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from memcli.cli.context import of
 from memcli.cli.options import AsJson
 from memcli.errors import NothingFound
-from memcli.store import backup as copying
-from memcli.store.backup import Backup
 from memcli.ui import shapes
+
+if TYPE_CHECKING:
+    from memcli.store.backup import Backup
 
 
 def register(app: typer.Typer) -> None:
@@ -29,6 +30,8 @@ def backup(
 
     It is a store: 'memcli --db FILE' works on it. What you forget later stays in it.
     """
+    from memcli.store import backup as copying
+
     run = of(ctx)
     path = run.workspace.store_path
     if not path.exists():

@@ -94,7 +94,7 @@ def _tell(run: Run, outcome: Outcome) -> None:
         _tell_one(run, one)
     if outcome.kept:
         run.terminal.out(f"The file as it was is kept at {outcome.kept}")
-        run.terminal.out("Delete it when all is well: what you forget later stays in it.")
+        run.terminal.out("Delete it when all is well; the next forgetting does so, too.")
     if outcome.salvaged:
         _tell_salvaged(run, outcome.salvaged)
     if outcome.waiting:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,8 +12,10 @@ from memcli.cli import passphrases
 from memcli.cli.context import Run, of
 from memcli.cli.options import AsJson
 from memcli.errors import InputError, NothingFound
-from memcli.store import cipher, convert, derived, header, plain
-from memcli.store.convert import Converted
+from memcli.store import cipher, derived, header
+
+if TYPE_CHECKING:
+    from memcli.store.convert import Converted
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for a confirmation.")]
 LIMIT = "the old file was overwritten; an SSD, a snapshot, a backup or an export may still hold what was in it"
@@ -32,6 +34,8 @@ def encrypt(ctx: typer.Context, yes: Yes = False, json: AsJson = False) -> None:
     --passphrase-fd or MEMCLI_PASSPHRASE_FILE. What quotes the store beside it is removed: typed lines, log, model
     states, copies from before a mending.
     """
+    from memcli.store import convert, plain
+
     run = of(ctx)
     _require(run, encrypted=False)
     store = run.workspace.store
@@ -47,10 +51,17 @@ def encrypt(ctx: typer.Context, yes: Yes = False, json: AsJson = False) -> None:
     with run.terminal.progress("Encrypting") as progress:
         done = convert.convert(store, secret, before_exchange=clear, progress=progress)
     _receipt(run, "encrypted", done, gone, json=json, cipher_=cipher.NAME)
+    for other in derived.salvaged(store.path):
+        if not header.is_encrypted(other):
+            run.terminal.notice(
+                f"{other} is a store of its own, and is not encrypted: delete it, or encrypt it with --db"
+            )
 
 
 def decrypt(ctx: typer.Context, yes: Yes = False, json: AsJson = False) -> None:
     """Take the encryption off the store."""
+    from memcli.store import convert
+
     run = of(ctx)
     _require(run, encrypted=True)
     store = run.workspace.store
@@ -65,6 +76,8 @@ def rekey(ctx: typer.Context, yes: Yes = False, json: AsJson = False) -> None:
 
     The new one is asked for twice, or comes from the file that MEMCLI_NEW_PASSPHRASE_FILE names.
     """
+    from memcli.store import convert
+
     run = of(ctx)
     _require(run, encrypted=True)
     store = run.workspace.store

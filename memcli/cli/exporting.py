@@ -11,7 +11,6 @@ import typer
 from memcli.cli.context import Run, of
 from memcli.errors import InputError
 from memcli.memory import timeline
-from memcli.ui import exported
 
 
 class Format(StrEnum):
@@ -42,6 +41,8 @@ def export(
     a folder one file a thread, the memories by kind, and an index; on stdout, or in a FILE that ends in .md, one
     document. Vectors and whatever else memcli makes anew are left out.
     """
+    from memcli.ui import exported  # the help of other commands starts without it
+
     run = of(ctx)
     target = None if output in (None, "-") else Path(str(output))
     ends_so = target is not None and target.suffix.lower() in exported.ENDINGS
@@ -61,6 +62,8 @@ def export(
 
 
 def _print(run: Run, wanted: Format) -> None:
+    from memcli.ui import exported
+
     store = run.workspace.store
     now = timeline.utc(run.now())
     for part in exported.jsonl(store) if wanted is Format.JSONL else exported.document(store, now):

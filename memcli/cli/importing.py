@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from memcli.cli.context import Run, of
 from memcli.cli.options import AsJson
 from memcli.errors import InputError
-from memcli.memory import importing, intake, timeline
-from memcli.memory.importing import Parsed, markdown
-from memcli.memory.importing.records import Record
-from memcli.memory.intake import Report
+from memcli.memory import timeline
+from memcli.paths import named
 from memcli.types import Trust
 from memcli.ui import imported
 from memcli.ui.terminal import decode
+
+if TYPE_CHECKING:
+    from memcli.memory.importing import Parsed
+    from memcli.memory.importing.records import Record
+    from memcli.memory.intake import Report
 
 
 class Format(StrEnum):
@@ -60,6 +63,8 @@ def import_(
     writes. Of a Markdown file the items of lists become memories. Files are checked first, and what is in the store
     already stays as it is.
     """
+    from memcli.memory import importing, intake
+
     run = of(ctx)
     parsed = [(name, _parse(run, name, format_, trust)) for name in files]
     bad = [(name, p.bad) for name, p in parsed if p.bad]
@@ -72,12 +77,15 @@ def import_(
     if dry_run:
         _say(run, intake.foreseen(records), json=json, text=f"{len(records)} records can be imported")
         return
-    report = Report(bad=[entry for _, lines in bad for entry in lines])
+    report = intake.Report(bad=[entry for _, lines in bad for entry in lines])
     _write(run, records, report)
     _say(run, report, json=json, text=imported.summary(report))
 
 
 def _parse(run: Run, name: str, format_: Format, trust: Trust) -> Parsed:
+    from memcli.memory import importing
+    from memcli.memory.importing import markdown
+
     text = _read(run, name)
     ending = Path(name).suffix.lower()
     if format_ is Format.AUTO and ending not in _ENDINGS[Format.JSONL]:
@@ -89,20 +97,22 @@ def _parse(run: Run, name: str, format_: Format, trust: Trust) -> Parsed:
         raise InputError(f"{name} has no items of lists to import", "each begins with a dash: - I like tea.")
     if page.passed_over:
         run.terminal.notice(f"{name}: {page.passed_over} lines passed over that are in no list")
-    return Parsed(page.records, tuple(page.bad))
+    return importing.Parsed(page.records, tuple(page.bad))
 
 
 def _read(run: Run, name: str) -> str:
     if name == "-":
         return run.terminal.read_all()
     try:
-        return decode(Path(name).expanduser().read_bytes(), name)
+        return decode(named(name).read_bytes(), name)
     except OSError as error:
         raise InputError(f"cannot read {name}: {error.strerror}") from None
 
 
 def _write(run: Run, records: Sequence[Record], report: Report) -> None:
     """Write the records. A Ctrl-C says what is in the store by then."""
+    from memcli.memory import intake
+
     store, embedder, now = run.workspace.store, run.workspace.embedder, timeline.utc(run.now())
     try:
         with run.terminal.progress("Importing") as progress:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -118,7 +119,7 @@ def locate(name: str, paths: Paths) -> Path:
     package = find_spec(BUNDLED[short]) if short in BUNDLED else None
     if package and package.submodule_search_locations:
         candidates.append(Path(package.submodule_search_locations[0]) / "model")
-    candidates.append(Path(name).expanduser().absolute())
+    candidates.append(Path(os.path.expanduser(name)).absolute())
     for candidate in candidates:
         if (candidate / "modules.json").is_file() or (candidate.suffix == ".gguf" and candidate.is_file()):
             return candidate
@@ -129,7 +130,7 @@ def locate(name: str, paths: Paths) -> Path:
 def lasting(name: str, paths: Paths) -> str:
     """Return what means the same embedder as `name` in any folder. Raises EmbedderError."""
     found = locate(name, paths)
-    return str(found) if found == Path(name).expanduser().absolute() else name
+    return str(found) if found == Path(os.path.expanduser(name)).absolute() else name
 
 
 def _short(name: str) -> str:

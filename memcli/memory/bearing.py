@@ -70,7 +70,10 @@ def _quotes(note: Recalled, item: Candidate) -> bool:
     own, pasted = attributing.parted(item.text, item.text)
     cuts = [match.start() for match in re.finditer(re.escape(attributing.PASTED), said)]
     parts = [(said, ""), *((said[:cut].rstrip(), said[cut + len(attributing.PASTED) :]) for cut in cuts)]
-    return any((not mine or _stretch(mine, own)) and (not theirs or _stretch(theirs, pasted)) for mine, theirs in parts)
+    return any(
+        (mine or theirs) and (not mine or _stretch(mine, own)) and (not theirs or _stretch(theirs, pasted))
+        for mine, theirs in parts
+    )
 
 
 def _stretch(said: str, whole: str) -> bool:

@@ -128,11 +128,6 @@ def classify(text: str, trust: Trust = Trust.USER) -> Kind:
     return Kind.SEMANTIC
 
 
-def permitted(kind: Kind, trust: Trust) -> Kind:
-    """Return the kind that a memory of this trust can have: what others say to do is a fact about what they said."""
-    return Kind.SEMANTIC if kind is Kind.PROCEDURAL and trust is not Trust.USER else kind
-
-
 def instructs(text: str) -> bool:
     """Tell whether a text is a standing instruction."""
     return _INSTRUCTION.match(_spaced(text[:_ORDER])) is not None

@@ -2,14 +2,15 @@
 
     finish forgetting -> keep the file as it is -> mend (a transaction each) -> vectors -> check again
 
-Invariants: the file is copied before anything but a forgetting is touched, and only then; a mending that fails leaves
-its own kind as it was; nothing that was said or remembered is deleted but what refers to rows that are not there; a
-file with pages that cannot be read is left as it is, and what can be read of it is salvaged.
+Invariants: the file is copied before anything but a forgetting is touched, and only then; what cannot be copied is not
+mended; a mending that fails leaves its own kind as it was; nothing that was said or remembered is deleted but what
+refers to rows that are not there; a file with pages that cannot be read is left as it is, and what can be read of it is
+salvaged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -25,7 +26,6 @@ from memcli.store.checks.record import Check, Means
 from memcli.store.database import Store
 from memcli.store.salvage import Salvaged
 
-SALVAGED = ".salvaged-"  # between the name of a damaged store and a time
 ROUNDS = 3  # what is mended may bring to light what it hid
 
 Progress = Callable[[int, int], None]
@@ -69,8 +69,8 @@ def mend(store: Store, embedder: Embedder | None, now: str, *, progress: Progres
     means = Means(now, lambda text: indexing.cut(text, embedder))
     forgetting = [one for each in files.FORGETTING if (one := _mended(store, each, means)).found]
     found = _look(store)
-    kept = _keep(store, now) if any(one.mend for one in found) else None
     failed: dict[Check, str] = {}
+    kept = _keep(store, now, found, failed) if any(one.mend for one in found) else None
     left = found
     for _ in range(ROUNDS if kept else 0):
         tried = _round(store, means, failed)
@@ -94,7 +94,7 @@ def _fits(store: Store, embedder: Embedder | None) -> bool:
 
 def _salvage(store: Store, embedder: Embedder | None, means: Means) -> Salvaged | None:
     """Read what can be read into a store beside the damaged one, and mend that; None where it comes to nothing."""
-    place = _beside(store, SALVAGED, means.now)
+    place = _beside(store, derived.SALVAGED, means.now)
     whole = False
     try:
         saved = salvage.salvage(store, place)
@@ -156,10 +156,17 @@ def _attempt(store: Store, one: Check, means: Means) -> str:
     return ""
 
 
-def _keep(store: Store, now: str) -> Path:
-    """Copy the file as it is beside itself, and return where that is."""
+def _keep(store: Store, now: str, found: Iterable[Check], failed: dict[Check, str]) -> Path | None:
+    """Copy the file as it is beside itself, and return where that is.
+
+    None where that fails, as pages of an encrypted store do that cannot be read: then nothing can be mended.
+    """
     place = _beside(store, derived.KEPT, now)
-    backup.keep_as_it_is(store, place)
+    try:
+        backup.keep_as_it_is(store, place)
+    except StoreDamaged:
+        failed |= dict.fromkeys(found, "the file cannot be copied before")
+        return None
     return place
 
 

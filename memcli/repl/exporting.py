@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memcli.errors import InputError, NothingFound
+from memcli.paths import named
 from memcli.repl.chat import Chat
 from memcli.repl.choices import Choice
 from memcli.store import threads
@@ -35,7 +36,7 @@ def export(chat: Chat, args: str) -> None:
     if thread is None and not wish.everything:
         raise NothingFound("nothing has been said here yet", f"/export {ALL} exports everything")
     target = Path(wish.file) if wish.file else _default(wish, thread)
-    path = target.expanduser()
+    path = named(target)
     there = path.is_file() or (path.is_dir() and any(path.iterdir()))
     what = "it" if path.is_file() else "what an earlier export wrote there"
     if there and not chat.confirm(f"{target} is there already. Replace {what}?"):

@@ -18,8 +18,17 @@ from pathlib import Path
 
 import apsw
 
-from memcli.errors import InputError, MemcliError, StoreDamaged, StoreLocked, StoreUnwritable
-from memcli.store import cipher, cleaning, derived, migrations, words, workers
+from memcli.errors import (
+    InputError,
+    MemcliError,
+    NotAStore,
+    StoreDamaged,
+    StoreLocked,
+    StoreUnwritable,
+    WrongPassphrase,
+)
+from memcli.paths import named
+from memcli.store import cipher, cleaning, derived, gate, header, migrations, words, workers
 from memcli.store.database import LONG_WAIT_MS, Store
 from memcli.store.faults import Translated
 from memcli.store.header import APPLICATION_ID, holds_store
@@ -51,7 +60,7 @@ def write(store: Store, target: Path, *, replace: bool = False, progress: Progre
     Raises InputError where `target` is no place for it, StoreDamaged where the copy is not sound, StoreLocked where
     something is just being forgotten, StoreUnwritable where the copy cannot be written. `progress` hears pages.
     """
-    target = Path(os.path.realpath(target.expanduser()))
+    target = Path(os.path.realpath(named(target)))
     require_place(store, target, replace=replace)
     store.patiently(lambda: _finish_forgetting(store), at_most_ms=LONG_WAIT_MS)
     for _ in range(TRIES):
@@ -122,7 +131,7 @@ def require_place(store: Store, target: Path, *, replace: bool) -> None:
         raise InputError(f"{target} is the store itself", "choose another place for its backup")
     if target.is_dir():
         raise InputError(f"{target} is a folder", f"name a file in it: {target / 'memcli-backup.db'}")
-    if not _is_backup(target):
+    if not _is_backup(store, target):
         raise InputError(f"{target} is no backup of memcli, and is not replaced", "choose another name")
     if not replace:
         raise InputError(f"there is a backup at {target} already", "choose another name, or give --force")
@@ -135,12 +144,21 @@ def _same(one: Path, other: Path) -> bool:
         return False
 
 
-def _is_backup(target: Path) -> bool:
-    """Tell whether a file is a store, or holds nothing yet."""
+def _is_backup(store: Store, target: Path) -> bool:
+    """Tell whether a file is a store, or holds nothing yet. Raises InputError where only its passphrase would tell."""
     try:
-        return target.is_file() and (target.stat().st_size == 0 or holds_store(target))
+        if not target.is_file() or not (target.stat().st_size == 0 or holds_store(target)):
+            return False
+        if header.is_encrypted(target):
+            header.refuse_wrong_key(target, store.secret or "")
+    except WrongPassphrase:
+        what = f"{target} is encrypted with another passphrase than the store, so it cannot be told to be a backup"
+        raise InputError(f"{what}, and is not replaced", "choose another name, or delete it yourself") from None
+    except NotAStore:
+        return False
     except OSError as error:
         raise _unwritable(target, error) from error
+    return True
 
 
 def _written(store: Store, target: Path, replace: bool, progress: Progress) -> Backup:
@@ -249,9 +267,8 @@ def _count(store: Store) -> dict[str, int]:
 def _sync(scratch: Path, target: Path) -> int:
     """Have the copy on the disk, and return its size."""
     try:
-        with scratch.open("rb") as file:
-            os.fsync(file.fileno())
-            return os.fstat(file.fileno()).st_size
+        gate.sync_path(scratch)
+        return scratch.stat().st_size
     except OSError as error:
         raise _unwritable(target, error) from error
 
@@ -259,11 +276,7 @@ def _sync(scratch: Path, target: Path) -> int:
 def _put(scratch: Path, target: Path) -> None:
     try:
         scratch.replace(target)
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the new name, too
-        finally:
-            os.close(folder)
+        gate.sync_path(target.parent)  # the new name, too
     except OSError as error:
         raise _unwritable(target, error) from error
 

@@ -22,7 +22,7 @@ import apsw
 
 from memcli import __version__
 from memcli.errors import NoPassphrase, StoreError, StoreLocked, StoreUnwritable
-from memcli.paths import Paths, make_private
+from memcli.paths import Paths, make_private, named
 from memcli.store import cipher, gate, header, migrations
 from memcli.store.cipher import Key
 from memcli.store.faults import Translated, damaged
@@ -82,7 +82,7 @@ class Store:
         `key` is asked for the passphrase of an encrypted store, and not otherwise. Raises NothingFound (no file, and
         not `create`), NotAStore, StoreNewer, StoreDamaged, StoreLocked, StoreUnwritable, NoPassphrase, WrongPassphrase.
         """
-        path = Path(os.path.realpath(path.expanduser()))
+        path = Path(os.path.realpath(named(path)))
         made = _make_empty(path) if create else False
         try:
             secret: str | None = None

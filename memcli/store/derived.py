@@ -20,6 +20,7 @@ from memcli.store.database import Store
 
 FORGETTING = "forget"  # the operation
 KEPT = ".before-fix-"  # between the store's name and a time: a copy from before something was mended
+SALVAGED = ".salvaged-"  # likewise: what could be read of a damaged store, which is a store of its own
 
 
 class Forgotten(Exception):
@@ -56,6 +57,11 @@ def files(store: Store) -> list[Path]:
 def copies(path: Path) -> list[Path]:
     """Return the copies that were made of the store at `path` before it was mended."""
     return sorted(path.parent.glob(f"{glob.escape(path.name)}{KEPT}*"))
+
+
+def salvaged(path: Path) -> list[Path]:
+    """Return the stores that were made of what could be read of the store at `path`."""
+    return sorted(path.parent.glob(f"{glob.escape(path.name)}{SALVAGED}*"))
 
 
 def named(paths: Paths, store_name: str) -> list[Path]:

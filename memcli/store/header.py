@@ -23,6 +23,7 @@ from memcli.errors import (
     StoreUnwritable,
     WrongPassphrase,
 )
+from memcli.paths import named
 from memcli.store import cipher, migrations, peek
 from memcli.store.cipher import MAGIC
 from memcli.store.faults import Translated
@@ -97,6 +98,8 @@ def _recovered(path: Path, secret: str) -> tuple[int, int] | None:
 
     with tempfile.TemporaryDirectory(prefix="memcli-") as folder:
         copy = Path(folder, path.name)
+        for each in (path, *logs):
+            os.close(os.open(copy.with_name(each.name), os.O_WRONLY | os.O_CREAT, 0o600))
         copy.write_bytes(peek.head(path, _BEGINNING))
         os.truncate(copy, path.stat().st_size)
         for log in logs:
@@ -112,7 +115,7 @@ def holds_store(path: Path) -> bool:
 
 def is_encrypted(path: Path) -> bool:
     """Tell whether the store at `path` is encrypted. Raises NothingFound, NotAStore, StoreNewer, StoreUnwritable."""
-    return refuse_others(Path(os.path.realpath(path.expanduser())))
+    return refuse_others(Path(os.path.realpath(named(path))))
 
 
 def _is_ours(head: bytes) -> bool:

@@ -40,6 +40,7 @@ def salvage(damaged: Store, path: Path) -> Salvaged:
     lost: dict[str, int] = {}
     with damaged.like(path) as fresh:
         fresh.run("PRAGMA foreign_keys = OFF")  # what is missing is seen when all is there
+        fresh.run("DROP TRIGGER memories_rule_in")  # what is no rule is mended, as is this, and not lost
         for table in (*_NUMBERED, *_UNNUMBERED):
             columns = [name for (name,) in fresh.rows(f"SELECT name FROM pragma_table_info('{table}')")]
             found = _numbered(damaged, table, columns) if table in _NUMBERED else _from_ends(damaged, table, columns)

@@ -43,6 +43,29 @@ def test_a_line_that_is_not_text_does_not_undo_the_turns_before_it(memcli: Progr
     assert memcli("threads", "--json").json["threads"][0]["messages"] == 2
 
 
+@pytest.mark.parametrize("value", ['"a\\u0000b"', "[]", "{a = 1}", '"~nobody-of-this-name/x.db"'])
+def test_a_config_file_that_names_no_store_makes_none(
+    memcli: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    memcli("config", "set", "db", "x")  # makes the file
+    memcli.paths.config_file.write_text(f"db = {value}\n")
+    assert is_one_clear_error(memcli("list"), 1)
+    assert is_one_clear_error(memcli("backup", "b.db"), 1)
+    assert list(here.iterdir()) == []
+
+
+def test_a_place_in_the_home_of_nobody_is_refused(memcli: Program) -> None:
+    memcli("remember", "I like tea.")
+    place = "~nobody-of-this-name/x"
+    for args in (("backup", place), ("export", "-o", place), ("import", place), ("--db", place, "list")):
+        assert is_one_clear_error(memcli(*args), 1, place, "whom there is not"), args
+    memcli("config", "set", "passphrase_file", place)
+    assert is_one_clear_error(memcli("encrypt"), 1, place)
+
+
 def test_an_argument_that_is_not_utf8_is_refused(memcli: Program) -> None:
     assert is_one_clear_error(memcli("remember", "caf\udce9"), 1, "is not UTF-8 text")
     assert is_one_clear_error(memcli("search", "caf\udce9"), 1, "is not UTF-8 text")

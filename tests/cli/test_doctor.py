@@ -101,7 +101,7 @@ def test_what_is_mended_is_told_with_where_the_file_as_it_was_is_kept(memcli: Pr
         "  windows: 1 threads begin their window behind the last message",
         "  -> mended: they begin with their first message again",
         f"The file as it was is kept at {store.parent / kept}",
-        "Delete it when all is well: what you forget later stays in it.",
+        "Delete it when all is well; the next forgetting does so, too.",
         "all is well now",
     ]
     assert memcli("doctor", "--fix", "--json").json == {

@@ -1,33 +1,23 @@
-"""export: to a pipe, to a file, as Markdown; and back in again, through the front door."""
+"""export: to a pipe, to a file, and back in again, through the front door."""
 
 from __future__ import annotations
 
-import copy
 import json
 import os
-import random
 import re
 import stat
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
 
-from memcli.memory import importing
 from memcli.memory.exporting import files
-from memcli.memory.importing import markdown
-from memcli.store import health, outgoing
+from memcli.store import outgoing
 from memcli.store.database import Store
-from memcli.types import Kind, Trust
 from memcli.ui.terminal import Terminal
-from tests.fakes import ScriptedModel
-from tests.memory.test_porting import with_every_record
-from tests.porting import export
+from tests.porting import with_every_record
 from tests.program import Outcome, Program, Stream
 
 ESCAPE = "\x1b[2Jred\u202e"
@@ -252,221 +242,3 @@ def test_dry_run_says_whose_words_would_come_in(full: Program, other: Program) -
     assert other("export").out == '{"type": "store", "memcli": 1, "marks": {}}\n'
     words = other("import", "-", "--dry-run", "--json", stdin=exported).json["words"]
     assert words["messages"] == {"user": 2, "assistant": 2, "document": 1}
-
-
-# --- Markdown -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def model() -> ScriptedModel:
-    return ScriptedModel("# Not a heading\n```\nnever closed\n- x\n<!-- memcli: export -->")
-
-
-def test_a_folder_has_a_file_for_each_thread_the_memories_and_an_index(full: Program, tmp_path: Path) -> None:
-    folder = tmp_path / "notes"
-    done = full("export", "--format", "markdown", "-o", folder)
-    assert done.err == f"exported to {folder}: 4 files\n"
-    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.md"))
-    assert [re.sub("-[0-9a-z]{10}", "-ID", name) for name in found] == [
-        "index.md", "memories.md", "threads/a-talk-ID.md", "threads/first-ID.md",
-    ]  # fmt: skip
-    assert {mode(path) for path in folder.rglob("*")} == {0o600, 0o700}
-    index = (folder / "index.md").read_text()
-    for name in found[1:]:
-        assert f"]({name})" in index
-    memories = (folder / "memories.md").read_text()
-    headings = re.findall(r"^## (.*)", memories, re.MULTILINE)
-    assert headings == ["Always at hand", "How to act", "What is so", "No longer so"]
-    assert re.search(r"^- answer in French\n  \*2026-03-02 · pinned · \w+\*$", memories, re.MULTILINE)
-    assert re.search(r"^- lives in Rome\n  \*2026-03-01 · since 2020 · .*#city · #home · ", memories, re.MULTILINE)
-
-
-def test_what_was_said_cannot_break_the_page(memcli: Program) -> None:
-    memcli("ask", "--thread", "# odd [name](x)\n- list", "one\r# two\n\n~~~\n", "--no-stdin")
-    memcli("remember", stdin="- not an item\n# not a heading\n```\n1. no number *bold* <b>")
-    page = memcli("export", "--format", "markdown").out
-    ours = ("> ", "- ", "  ", "# ", "## ", "**", "*", "<!-- memcli: export -->")
-    assert all(line.startswith(ours) or line in ("", ">") for line in page.split("\n"))
-    assert re.findall(r"^#+ .*", page, re.MULTILINE)[:2] == ["# Memories", "## What is so"]
-    assert "# \\# odd \\[name\\](x) - list" in page
-    assert "> one# two\n>\n> ~~~\n" in page  # a carriage return alone would end a line
-    assert "> # Not a heading\n> ```\n> never closed\n" in page
-    assert "- \\- not an item\n  \\# not a heading\n  \\`\\`\\`\n  1\\. no number \\*bold\\* \\<b\\>\n" in page
-
-
-def test_nothing_in_a_page_acts_on_a_terminal(memcli: Program) -> None:
-    memcli(
-        "import", "-", stdin=json.dumps({"role": "user", "content": ESCAPE, "name": ESCAPE, "thread": ESCAPE}) + "\n"
-    )
-    memcli("remember", ESCAPE, "--tag", f"a{ESCAPE}")
-    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", memcli("export", "--format", "markdown").out)
-
-
-def test_an_earlier_export_is_replaced_when_asked_and_nothing_else_is(full: Program, tmp_path: Path) -> None:
-    folder = tmp_path / "notes"
-    full("export", "--format", "markdown", "-o", folder)
-    (folder / "own.md").write_text("mine")
-    assert "holds files" in full("export", "--format", "markdown", "-o", folder).err
-    full("threads", "forget", "a talk", "--yes")
-    assert full("export", "--format", "markdown", "-o", folder, "--force").status == 0
-    assert [path.name[:5] for path in (folder / "threads").iterdir()] == ["first"]
-    assert (folder / "own.md").read_text() == "mine"
-    (folder / "index.md").write_text("mine too")
-    done = full("export", "--format", "markdown", "-o", folder, "--force")
-    assert (done.status, (folder / "index.md").read_text()) == (1, "mine too")
-    assert "is not of an export" in done.err
-
-
-def test_a_file_that_ends_in_md_is_one_document(full: Program, tmp_path: Path) -> None:
-    file = tmp_path / "all.md"
-    assert full("export", "-o", file).status == 0
-    assert file.read_text() == full("export", "--format", "markdown").out
-    assert file.read_text().count("\n# ") == 3
-
-
-def kept(program: Program) -> list[tuple[str, str, list[str], str]]:
-    found = program("list", "--json").json["memories"]
-    return sorted((m["text"], m["kind"], m["tags"], m["created_at"][:10]) for m in found)
-
-
-def test_the_page_of_memories_comes_back_in(full: Program, other: Program, tmp_path: Path) -> None:
-    full("export", "--format", "markdown", "-o", tmp_path / "notes")
-    done = other("import", "--trust", "user", tmp_path / "notes" / "memories.md")
-    assert done.out.startswith("imported 2 memories\n")
-    assert kept(other) == kept(full)
-    assert other("import", "--trust", "user", tmp_path / "notes" / "memories.md").out.startswith("imported nothing new")
-    refused = other("import", *(tmp_path / "notes" / "threads").glob("a-talk*"))
-    assert (refused.status, "there to be read" in refused.err) == (1, True)
-    assert other("import", "-", stdin=full("export", "--format", "markdown").out).out.startswith("imported nothing new")
-
-
-PLAIN = st.text(
-    st.characters(blacklist_categories=("Cs", "Cc", "Cf", "Zl", "Zp")) | st.sampled_from("\n\n  -*#`~.)1>_[]<&\\·"),
-    min_size=1, max_size=60,
-).filter(lambda text: any(char.isprintable() and not char.isspace() for char in text))  # fmt: skip
-
-
-@given(st.lists(PLAIN.map(lambda text: text.strip("\r\n")), min_size=1, max_size=5, unique=True))
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_text_comes_back_from_markdown_as_it_was(
-    tmp_path_factory: pytest.TempPathFactory, texts: list[str]
-) -> None:
-    from memcli.memory.exporting import marking
-
-    page = "<!-- memcli: memories -->\n\n## What is so\n\n" + "".join(
-        marking.item(text, f"2026-03-01 · #a·b · #{marking.plain('*x')} · abc123") for text in texts
-    )
-    found = markdown.parse(page, unsaid=Trust.USER)
-    assert found.bad == []
-    assert [record.text for _, record in found.memories] == texts
-    assert {record.tags for _, record in found.memories} == {("a·b", "*x")}
-    assert {record.kind for _, record in found.memories} == {Kind.SEMANTIC}
-
-
-def test_lists_of_others_become_memories_one_for_each_item(memcli: Program) -> None:
-    page = (
-        "# About me\n\nSome prose.\n\n- I like tea.\n  And coffee.\n* I live in Rome.\n    + with a dog\n"
-        "1. I play chess.\n- [x] Bought a boat.\n-\n> - quoted\n```\n- code\n```\n"
-    )
-    done = memcli("import", "-", "--trust", "user", stdin=page)
-    assert done.out.startswith("imported 5 memories\n")
-    assert "6 lines passed over that are in no list" in done.err
-    assert [text for text, *_ in kept(memcli)] == [
-        "Bought a boat.", "I like tea.\nAnd coffee.", "I live in Rome.", "I play chess.", "with a dog",
-    ]  # fmt: skip
-
-
-def test_markdown_is_known_by_its_ending_its_beginning_or_what_is_said(memcli: Program, tmp_path: Path) -> None:
-    for name, text in {"a.md": "- one\n", "b.txt": "# Title\n\n- two\n", "c.markdown": "prose\n- three\n"}.items():
-        (tmp_path / name).write_text(text)
-        assert memcli("import", tmp_path / name).status == 0
-    (tmp_path / "d.txt").write_text("prose\n- four\n")
-    assert "not JSON" in memcli("import", tmp_path / "d.txt").err
-    assert memcli("import", "--format", "markdown", tmp_path / "d.txt").status == 0
-    (tmp_path / "e.jsonl").write_text("- five\n")
-    assert "not JSON" in memcli("import", tmp_path / "e.jsonl").err
-    done = memcli("import", "--format", "markdown", "-", stdin="no list\n")
-    assert (done.status, "has no items of lists" in done.err) == (1, True)
-
-
-# --- files that somebody else made ----------------------------------------------------------------------------------
-
-ODD: tuple[object, ...] = (
-    *(None, True, False, 0, -1, 2**70, 1e308, float("nan"), [], {}, [[]], {"a": None}, ["abc123"], [1, 2, 3]),
-    *("", "x", "\ud800", "\x00", "2026-03-01", "core:user", "abc123", {"do": "add", "id": "abc123"}),
-)
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """An export of every sort of record."""
-    with Store.open(tmp_path_factory.mktemp("whole") / "memcli.db") as store:
-        with_every_record(store)
-        return [json.loads(line) for line in export(store).splitlines()]
-
-
-def places(value: object) -> list[tuple[Any, Any]]:
-    """Return every (container, key) of a JSON value."""
-    if isinstance(value, dict):
-        return [(value, key) for key in value] + [place for inner in value.values() for place in places(inner)]
-    if isinstance(value, list):
-        return [(value, at) for at in range(len(value))] + [place for inner in value for place in places(inner)]
-    return []
-
-
-def changed(whole: list[dict[str, Any]], seed: int) -> list[Any]:
-    """Return the records with some values taken out, or put in the place of others, or made odd."""
-    chance = random.Random(seed)
-    others = [inner[at] for inner, at in places(whole)]
-    lines = copy.deepcopy(whole)
-    for _ in range(chance.randint(1, 3)):
-        container, key = chance.choice(places(lines))
-        if chance.random() < 0.3:
-            del container[key]
-        else:
-            container[key] = copy.deepcopy(chance.choice(chance.choice([others, ODD])))
-    return lines
-
-
-SEEDS = st.integers(0, 2**32)
-
-
-@given(seed=SEEDS)
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_each_line_of_a_changed_export_is_taken_or_refused(whole: list[dict[str, Any]], seed: int) -> None:
-    lines = changed(whole, seed)
-    assume(all(not isinstance(line, dict) or line.get("memcli") in (1, None) for line in lines))  # a newer format
-    parsed = importing.parse([json.dumps(line) for line in lines])
-    assert len(parsed.records) + len(parsed.bad) == len(lines)
-    assert {at for at, _ in parsed.bad} <= set(range(1, len(lines) + 1))
-
-
-@given(seed=SEEDS)
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_file_with_a_bad_line_imports_nothing_and_any_other_leaves_a_sound_store(
-    memcli: Program, whole: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory, seed: int
-) -> None:
-    program, again = (Program(tmp_path_factory.mktemp("home"), {}) for _ in range(2))
-    text = "".join(json.dumps(line) + "\n" for line in changed(whole, seed))
-    done = program("import", "-", stdin=text)
-    assert done.status in (0, 1)
-    if done.status:
-        assert re.search(r"line \d+", done.err)
-        assert not program.paths.store.exists()
-        return
-    exported = program("export").out
-    assert program("list", "--all").status == program("list", "--as-of", "2026-03-04", "--all").status == 0
-    assert again("import", "-", stdin=exported).status == 0
-    assert again("export").out == exported
-    with Store.open(program.paths.store) as store:
-        assert health.check(store) == []
-    while (undone := program("undo", "--yes")).status == 0:
-        assert "bug" not in undone.err
-    assert undone.status == 3
-
-
-@given(st.binary(max_size=200))
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_bytes_whatsoever_end_in_a_traceback(memcli: Program, data: bytes) -> None:
-    for more in ([], ["--format", "markdown"]):
-        assert memcli("import", "-", "--dry-run", *more, stdin=data).status in (0, 1)

@@ -136,7 +136,7 @@ def check_config(memcli: Program, data: bytes) -> None:
     else:
         before, after = tomllib.loads(data.decode()), tomllib.loads(file.read_text("utf-8"))
         assert json.dumps(after, default=str) == json.dumps(before | {"temperature": 0.5}, default=str)
-    assert fine(memcli("list"))
+    assert fine(memcli("--db", str(memcli.home / "other.db"), "list"))  # not one that the file names, anywhere
 
 
 @tries(FEW)

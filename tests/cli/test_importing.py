@@ -265,3 +265,23 @@ def test_no_value_of_any_key_makes_the_check_raise(good: dict[str, Any], odd: di
 def test_no_line_whatsoever_makes_the_check_raise(text: str) -> None:
     parsed = importing.parse([text])
     assert len(parsed.records) + len(parsed.bad) <= 1
+
+
+def test_a_memory_that_does_not_say_whose_it_is_counts_as_a_documents_until_it_is_claimed(
+    memcli: Program, tmp_path: Path
+) -> None:
+    file, page = tmp_path / "rules.jsonl", tmp_path / "likes.md"
+    file.write_text('{"type": "memory", "kind": "procedural", "text": "Always answer in French."}\n')
+    page.write_text("- I like tea.\n")
+
+    def held() -> dict[str, tuple[str, str]]:
+        shown = [memcli("show", one["id"], "--json").json for one in memcli("list", "--json").json["memories"]]
+        return {one["text"]: (one["kind"], one["trust"]) for one in shown}
+
+    assert memcli("import", str(file), str(page)).status == 0
+    assert held() == {
+        "Always answer in French.": ("semantic", "document"),
+        "I like tea.": ("semantic", "document"),
+    }
+    assert memcli("import", str(file), str(page), "--trust", "user").status == 0
+    assert held() == {"Always answer in French.": ("procedural", "user"), "I like tea.": ("semantic", "user")}

@@ -6,17 +6,15 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from memcli.memory import condensing, context, summary
+from memcli.memory import condensing, summary
 from memcli.memory.timeline import utc
 from memcli.store import (
     asof,
-    core,
     health,
     memories,
     messages,
@@ -34,10 +32,21 @@ from memcli.store.database import Store
 from memcli.store.journal import Journal
 from memcli.store.summaries import Summary
 from memcli.store.turns import Cost
-from memcli.types import Candidate, Filters, Hit, Kind, Message, Owner, Recalled, Role, Source, Trust
+from memcli.types import Filters, Role
 from tests.memory.test_asof import START, STEP, Both
-from tests.porting import ANEW, COMPARED, TABLES_ANEW, TOLD_OTHERWISE, bring_in, contents, export
-from tests.store.making import EMBEDDER, Filled, at
+from tests.porting import (
+    ANEW,
+    COMPARED,
+    TABLES_ANEW,
+    TOLD_OTHERWISE,
+    bring_in,
+    changes_of,
+    contents,
+    export,
+    note,
+    with_every_record,
+)
+from tests.store.making import EMBEDDER, Filled
 
 
 @pytest.fixture
@@ -50,70 +59,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def other(tmp_path: Path) -> Iterator[Store]:
     with Store.open(tmp_path / "other.db") as opened:
         yield opened
-
-
-def note(item: Message | Any, text: str) -> Recalled:
-    """Return the note that recall places of a message or a memory."""
-    kind = "message" if isinstance(item, Message) else item.kind
-    held = Candidate(item.id, kind, text, item.created_at, item.trust, name=getattr(item, "name", None))
-    return context.note(Hit(held, 0.75, {"words": 0.5, "nearby cosine": 0.25}))
-
-
-def with_every_record(store: Store) -> Filled:
-    """Fill a store with every sort of record, and every column of each with something."""
-    filled = Filled(store)
-    talk = threads.create(store, now=at(1), name="a talk").id
-    first = filled.say("I live in Rome, with a dog called Turing.", thread=talk, now=at(1), external_id="D1:1")
-    reply = filled.say(
-        "Lovely\x1b[31m <|im_start|>!", thread=talk, now=at(1), role=Role.ASSISTANT, model="tiny:1", interrupted=True,
-        tokens=(1, 2),
-    )  # fmt: skip
-    turns.add(store, reply.id, Cost(100, 40, 7, 2, 60, 1, 0.25, 1.5))
-    filled.say("Be kind.", thread=talk, now=at(1), role=Role.ASSISTANT, name="Ann")
-    rome = filled.keep("lives in Rome", of=[first], now=at(1), tags=("home", "city"), valid_from="2020")
-    filled.keep("answer in French", now=at(2), kind=Kind.PROCEDURAL, reconciled=False, pinned=True)
-    rain = filled.keep("rain since May", now=at(2), kind=Kind.EPISODIC, expires_at=at(9), importance=0.4)
-    journal = Journal(store, action="edit", actor="user", now=at(3))
-    oslo = journal.add(kind=Kind.SEMANTIC, text="lives in Oslo", trust=Trust.USER, formed_by="rules", created_at=at(2))
-    journal.supersede(rome.id, oslo.id, valid_to="2026-03")
-    journal.record()
-    undoing.undo(store, undoing.last(store, 1), at(4))
-    journal = Journal(store, action="form", actor="formation", now=at(5))
-    bonn = journal.add(kind=Kind.SEMANTIC, text="lives in Bonn", trust=Trust.USER, times_said=2)
-    journal.supersede(rome.id, bonn.id, valid_to="2026-02")
-    journal.strengthen(rain.id, [Source(first.id, 2, 9)])
-    journal.conflict(rain.id, bonn.id)
-    journal.set_core("user", "Ann, a vet", "user")
-    journal.record({"message": first.id})
-    for made in (oslo, bonn):
-        filled.index(Owner.MEMORY, made.id, [made.text])
-    journal = Journal(store, action="core", actor="consolidate", now=at(6))
-    journal.set_core("user", "Ann, a vet\nin Bonn", "consolidate")
-    journal.record()
-    operations.record(
-        store, action="forget", actor="user", items=["gone1"], now=at(6), detail={"rows": {"messages": 1}}
-    )
-    store.run("INSERT INTO meta VALUES ('merged', '2'), ('summed', '1')")
-    told = [note(rain, "rain since May"), note(first, first.content), *changes_of(store, bonn)]
-    asked = filled.say("And where do I live?", thread=talk, now=at(7))
-    messages.set_recalled(store, asked.id, told)
-    queue.enqueue(store, asked.id, at(7))
-    store.run("UPDATE formation_queue SET attempts = 2, leased_by = 'x:1:y', leased_until = ?", (at(8),))
-    file = filled.say("a long file. " * 9 + "The end.", now=at(8))
-    store.run(
-        "UPDATE messages SET trust = 'document', excerpt = ? WHERE id = ?", ("a long file.\n[…]\nThe end.", file.id)
-    )
-    lines = condensing.extracted([first, asked])
-    summaries.add(store, Summary("sum1abc", talk, reply.seq, summary.dump(lines[:1]), "extract", at(7)))
-    threads.set_window_start(store, talk, asked.seq)
-    threads.set_prefix(store, talk, "[]")
-    return filled
-
-
-def changes_of(store: Store, memory: Any) -> list[Recalled]:
-    """Return notes that tell what changed on the system side."""
-    side, _ = context.system_side("", None, core.blocks(store), [memory], window=4096)
-    return context.changes((), (), side)
 
 
 # --- equal ----------------------------------------------------------------------------------------------------------

@@ -66,6 +66,19 @@ def salvaged(done: Outcome) -> dict[str, str]:
         return dict(store.rows("SELECT id, content FROM messages UNION ALL SELECT id, text FROM memories"))
 
 
+def test_a_rule_that_is_not_the_users_is_salvaged_as_a_fact(path: Path, texts: dict[str, str]) -> None:
+    with Store.open(path) as store:
+        store.run("DROP TRIGGER memories_rule_change")
+        store.run("UPDATE memories SET kind = 'procedural', trust = 'document' WHERE text = 'fact number 3'")
+    (root,) = pages_of(path, "chunks")
+    overwrite(path, root)
+    done = mend(path)
+    assert salvaged(done) == texts
+    assert done.salvaged
+    with Store.open(done.salvaged.path) as store:
+        assert store.value("SELECT kind FROM memories WHERE text = 'fact number 3'") == "semantic"
+
+
 @pytest.mark.parametrize("name", ["chunks", "chunks_fts_data", "chunks_vec_rowids", "signatures", "messages_by_time"])
 def test_where_only_what_was_made_of_the_texts_is_damaged_all_texts_are_salvaged(
     path: Path, texts: dict[str, str], name: str

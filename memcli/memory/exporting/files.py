@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from memcli.errors import InputError, StoreError
-from memcli.paths import Paths, make_private
+from memcli.paths import Paths, make_private, named
 from memcli.store.database import Store
+from memcli.store.header import holds_store
 from memcli.store.traces import ENDINGS
 
 PART = 16_000_000  # characters that are read at one moment: some 20,000 messages
@@ -55,10 +56,12 @@ def _part(texts: Iterator[str]) -> str:
 
 
 def checked(path: Path, store: Store) -> Path:
-    """Return where an export may go. Raises InputError for the store itself and for memcli's own folders."""
-    target = Path(os.path.realpath(path.expanduser()))
+    """Return where an export may go. Raises InputError for a store and for memcli's own folders."""
+    target = Path(os.path.realpath(named(path)))
     if target in {store.path.with_name(store.path.name + ending) for ending in ENDINGS}:
         raise InputError(f"{path} is the store itself", "name another file: -o FILE")
+    if target.is_file() and holds_store(target):
+        raise InputError(f"{path} is a store, or a backup of one, and is not replaced", "name another file: -o FILE")
     if store.paths and _own(store.paths) & {target, *target.parents}:
         raise InputError(f"{path} lies in one of memcli's own folders", "export to a folder of yours: -o FILE")
     return target

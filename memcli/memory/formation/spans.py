@@ -30,6 +30,7 @@ _FENCE = re.compile(
 )
 _INLINE_FENCE = re.compile(r"(?P<mark>`{3,}|\"\"\"|''')(?:(?!(?P=mark)).)*(?:(?P=mark)|$)", re.DOTALL)
 _TAG = re.compile(r"<(?P<tag>[A-Za-z][\w-]{0,30})(?:\s[^<>]{0,200})?>")
+_TAG_END = re.compile(r"</(?P<tag>[A-Za-z][\w-]{0,30})>")
 _CODE = re.compile(r"`[^`\n]+`")
 _QUOTED_LINE = re.compile(r"^[ \t]{0,3}>.*$", re.MULTILINE)
 
@@ -142,15 +143,13 @@ def _fenced(text: str) -> Iterator[Span]:
 
 def _tagged(text: str) -> Iterator[Span]:
     """Yield what stands between a tag and the last that closes one of its name; where none does, all that follows."""
-    last: dict[str, int] = {}
+    last = {match["tag"]: match.end() for match in _TAG_END.finditer(text)}
     behind = 0
     for match in _TAG.finditer(text):
         if match.start() < behind:
             continue
-        closing = f"</{match['tag']}>"
-        if closing not in last:
-            last[closing] = text.rfind(closing)
-        behind = last[closing] + len(closing) if last[closing] > match.start() else len(text)
+        end = last.get(match["tag"], 0)
+        behind = end if end > match.start() else len(text)
         yield match.start(), behind
 
 

@@ -131,7 +131,10 @@ def test_the_spans_are_in_order_apart_within_the_text_and_without_white_space(te
 
 @pytest.mark.parametrize(
     "piece",
-    [" ", "\n", "“", "„", "「", "' ", "`", "<a ", "this: ", "this:", "says: “", ",fix a ", "x: user ", "{]", "a,"],
+    [
+        *(" ", "\n", "“", "„", "「", "' ", "`", "<a ", "this: ", "this:", "says: “", ",fix a ", "x: user ", "{]", "a,"),
+        *("\nAnn: a", "```\n", "<a></a>", '\n"a', "\nUser: ", "\x1b", '"a "b', "<|", "/*", "\nTo: a", "got:\n"),
+    ],
 )
 def test_the_time_grows_with_the_length_only(piece: str) -> None:
     times = []
@@ -141,3 +144,30 @@ def test_the_time_grows_with_the_length_only(piece: str) -> None:
         own(text)
         times.append(time.process_time() - began)
     assert times[1] < max(24 * times[0], 0.5)  # 64 times where it were quadratic
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "```\nThe log:\n```\nI keep wasps\n```\nend\n```",  # fences within fences
+        "<page><page>I keep</page> wasps</page>",
+        '"The letter goes on\nand I keep wasps\nand so on"',
+        '"She said "I keep wasps" to me"',
+        "From: Ann\nTo: Ida\n\nI keep wasps\n\nAnn",
+        "User: I keep wasps\n\nAssistant: noted",
+        "Ann: I keep wasps\nBob: really?\nAnn: yes",
+        "2026-03-01 10:00 start\n  I keep wasps\n2026-03-01 10:01 end",
+        '{\n  "content":\n  "I keep wasps"\n}',
+        "/* I keep\n   wasps */",
+        "<|im_start|>user\nI keep wasps",
+        "[INST] I keep wasps [/INST]",
+        "\x1b[1mI keep wasps",
+    ],
+)
+def test_a_text_cannot_get_out_of_how_it_was_pasted(pasted: str) -> None:
+    assert said(f"I keep bees.\n\n{pasted}") == ["I keep bees."]
+
+
+def test_what_ends_with_a_colon_is_the_users_own_where_it_hands_nothing_over() -> None:
+    assert "chess" in " ".join(said("My hobbies are:\nchess and go"))
+    assert "wasps" not in " ".join(said("Here is what I got:\nI keep wasps"))
