@@ -22,7 +22,7 @@ FILES = (
     ("<data>/memcli.db.salvaged-TIME", "what doctor --fix could read of a damaged store"),
     ("<config>/config.toml", "the settings"),
     (
-        "<data>/memcli.db-converting, <data>/memcli.db-replaced",
+        "<data>/memcli.db-converting, its -journal, <data>/memcli.db-replaced",
         "while it is encrypted or decrypted; or left by a kill, then overwritten and removed by the next memcli",
     ),
     ("<state>/history", "lines typed into the chat; not with an encrypted store"),

@@ -44,7 +44,7 @@ def from_file(path: Path, notice: Callable[[str], None] = lambda text: None) -> 
             line = file.readline(_LONGEST + 1)
     except OSError as error:
         reason = (error.strerror or "it cannot be used").lower()
-        raise InputError(f"the passphrase file {path} cannot be read: {reason}", "see passphrase_file") from None
+        raise InputError(f"the passphrase file {path} cannot be read: {reason}", "name one that can") from None
     if stat.S_ISREG(mode) and mode & 0o077:
         notice(f"others can read the passphrase file {path}: chmod 600 '{path}'")
     return _of_line(line, f"the passphrase file {path}")
@@ -56,8 +56,8 @@ def from_descriptor(number: int) -> str:
     try:
         while len(line) <= _LONGEST and not line.endswith(b"\n") and (byte := os.read(number, 1)):
             line += byte
-    except OSError as error:
-        reason = (error.strerror or "it cannot be used").lower()
+    except (OSError, OverflowError) as error:
+        reason = (getattr(error, "strerror", None) or "it cannot be used").lower()
         raise InputError(f"--passphrase-fd {number} cannot be read: {reason}", "open it: 3< FILE") from None
     return _of_line(line, f"--passphrase-fd {number}")
 

@@ -18,7 +18,7 @@ import pexpect
 import pytest
 
 from tests.inference.tiny import FULL, write_chat
-from tests.repl.harness import CTRL_D, ENTER
+from tests.repl.harness import CTRL_D, ENTER, PROMPT_UP
 
 pytestmark = pytest.mark.model
 
@@ -33,7 +33,6 @@ FOLDERS = {
     "temporary folder": "tmp",
 }
 ROW = re.compile(r"^\| (?P<where>[^|]*)\| (?P<files>`[^|]*) \| (?P<modes>[^|]*) \|", re.MULTILINE)
-BRACKETED_PASTE = "\x1b[?2004h"
 # By which the standard library tries a temporary folder: it is gone at once.
 TRIED = re.compile(r"tmp/[a-z0-9_]{8}")
 # asyncio wakes itself up through a pair of sockets that have no address.
@@ -115,9 +114,9 @@ class Home:
     def talk(self) -> dict[str, str]:
         """Chat on a terminal; return the files that are there meanwhile, with their modes."""
         child = self.on_a_terminal("chat", "--temperature", "0")
-        child.expect_exact(BRACKETED_PASTE)
+        child.expect(PROMPT_UP)
         child.send(f"My dog is Rex.{ENTER}")
-        child.expect_exact(BRACKETED_PASTE)
+        child.expect(PROMPT_UP)
         meanwhile = self.files()
         child.send(CTRL_D)
         assert ended(child) == 0

@@ -15,7 +15,11 @@ _LOCAL_MODES = 3  # their place in what tcgetattr returns
 
 @contextmanager
 def silent(stdin: TextIO) -> Iterator[None]:
-    """Switch the echo off for the block, where `stdin` is a terminal. Ctrl-C still interrupts."""
+    """Switch the echo off for the block, where `stdin` is a terminal. Ctrl-C still interrupts.
+
+    Nothing that is pasted is cut: keys are not gathered into lines, of which Linux keeps 4095 bytes each, and Ctrl-C
+    does not throw away what waits.
+    """
     try:
         terminal = stdin.fileno()
         before = termios.tcgetattr(terminal)
@@ -23,7 +27,8 @@ def silent(stdin: TextIO) -> Iterator[None]:
         yield  # not a terminal
         return
     quiet = before.copy()
-    quiet[_LOCAL_MODES] &= ~termios.ECHO
+    quiet[_LOCAL_MODES] &= ~(termios.ECHO | termios.ICANON)
+    quiet[_LOCAL_MODES] |= termios.NOFLSH
     termios.tcsetattr(terminal, termios.TCSANOW, quiet)
     try:
         yield

@@ -1,12 +1,13 @@
 """Reading a message: prompt_toolkit with memcli's keys, history, completion and toolbar.
 
-Invariants: Enter sends, and only Enter: what is pasted waits for it, however many lines it has.
+Invariants: Enter sends, and only Enter: what is pasted waits for it, however many lines it has, also what is pasted
+while an answer is written: sent line by line, a fenced block would lose its fence, and become the user's own words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app, run_in_terminal
@@ -19,6 +20,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
+from prompt_toolkit.utils import is_dumb_terminal
 
 from memcli.repl.completion import SlashCompleter
 from memcli.ui.sanitize import masked, one_line
@@ -117,6 +119,21 @@ class Prompt:
     def read(self, default: str = "") -> str:
         """Return what was sent. Raises KeyboardInterrupt (Ctrl-C on an empty line) and EOFError (Ctrl-D)."""
         return self._session.prompt(default=default)
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Have the terminal mark what is pasted while nothing reads: it waits for the next prompt as one text."""
+        output = self._session.app.output
+        if is_dumb_terminal():
+            yield
+            return
+        output.enable_bracketed_paste()
+        output.flush()
+        try:
+            yield
+        finally:
+            output.disable_bracketed_paste()
+            output.flush()
 
 
 def _continuation(width: int, line: int, wrapped: int) -> StyleAndTextTuples:

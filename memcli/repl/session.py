@@ -95,7 +95,7 @@ class Session:
         if text.startswith("/") and not text.startswith("//"):
             self._command(text)
         else:
-            with silent(self.chat.terminal.stdin):
+            with silent(self.chat.terminal.stdin), self._prompt.away():
                 self._answer(text.removeprefix("/") if text.startswith("//") else text)
 
     def _command(self, line: str) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from memcli.errors import StoreLocked, StoreUnwritable
 
 COPY, OLD = "-converting", "-replaced"  # endings of what a conversion has beside the store
-ENDINGS = (COPY, OLD)
+ENDINGS = (COPY, f"{COPY}-journal", OLD)  # SQLite keeps a journal of the copy while it makes it
 _POLL = 0.01  # seconds
 _PIECE = 1 << 20  # bytes of zeros that are written at a time
 

@@ -180,7 +180,19 @@ class Terminal:
             raise InputError("this asks for a confirmation and there is no terminal to ask on", "give --yes")
         self.stderr.write(f"{clean(question)} [y/N] ")
         self.stderr.flush()
-        return self.stdin.readline().strip().casefold() in ("y", "yes")
+        with self._new_line_after_ctrl_c():
+            said = self.stdin.readline()
+        if not said:
+            self._say("")  # Ctrl-D leaves the cursor behind the question
+        return said.strip().casefold() in ("y", "yes")
+
+    @contextmanager
+    def _new_line_after_ctrl_c(self) -> Iterator[None]:
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._say("")
+            raise
 
     @property
     def can_ask(self) -> bool:
@@ -194,10 +206,13 @@ class Terminal:
 
         self.stdout.flush()
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), self._new_line_after_ctrl_c():
                 warnings.simplefilter("error", GetPassWarning)  # it would show what is typed
                 return getpass(clean(question))
-        except (EOFError, OSError, GetPassWarning):
+        except EOFError:
+            self._say("")
+            raise InputError("no passphrase was given") from None
+        except (OSError, GetPassWarning):
             raise InputError("no passphrase was given") from None
         except UnicodeDecodeError:
             raise InputError("the passphrase is not UTF-8 text") from None

@@ -359,9 +359,10 @@ def test_a_passphrase_by_a_descriptor_goes_before_the_file(locked: Program, give
     assert os.read(read, 10) == b"more", "no more than the line is read"
     os.close(read)
     os.close(write)
-    done = locked("--passphrase-fd", str(read), "list")
-    assert done.status == 1
-    assert "cannot be read" in done.err
+    for closed in (read, 1 << 40):
+        done = locked("--passphrase-fd", str(closed), "list")
+        assert done.status == 1
+        assert "cannot be read" in done.err
 
 
 def test_the_config_file_may_name_the_passphrase_file(locked: Program) -> None:

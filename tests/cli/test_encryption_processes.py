@@ -131,6 +131,18 @@ def test_writers_beside_a_conversion_lose_nothing(path: Path) -> None:
         assert messages.count(store) == MANY
 
 
+@pytest.mark.parametrize(
+    ("key", "said", "status"), [("\x04", "memcli: no passphrase was given", 1), ("\x03", "interrupted", 130)]
+)
+def test_who_leaves_a_prompt_is_told_so_on_a_line_of_its_own(path: Path, key: str, said: str, status: int) -> None:
+    child = pexpect.spawn(sys.executable, ["-m", "memcli", "encrypt"], encoding="utf-8", timeout=60)
+    child.expect_exact("New passphrase: ")
+    child.send(key)
+    assert said in child.read().splitlines()
+    child.close()
+    assert child.exitstatus == status
+
+
 def test_the_passphrase_is_asked_for_on_the_terminal_and_does_not_show(path: Path) -> None:
     seconds(path, "", SECRET)
     command = f"echo something piped | {sys.executable} -m memcli threads --json"

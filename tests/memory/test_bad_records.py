@@ -47,7 +47,7 @@ def bad(record: Json, **values: Any) -> str:
     [
         ("message", {"trust": "tool"}, "not in the words of a tool"),
         ("message", {"role": "assistant"}, "not in the words of a user"),
-        ("message", {"thread": None}, "thread None is not"),
+        ("message", {"thread": None}, "thread is missing"),
         ("message", {"tokens": [1, 2]}, "the key 'tokens'"),
         ("message", {"cost": {"context": 1}}, "evaluated is not a whole number"),
         ("message", {"waits": {"since": "soon"}}, "not an ISO time"),
@@ -55,7 +55,7 @@ def bad(record: Json, **values: Any) -> str:
         ("message", {"notes": "x"}, "notes is not a list"),
         ("thread", {"prefix": "[]"}, "the key 'prefix'"),
         ("thread", {"created_at": None}, "created_at is missing"),
-        ("memory", {"trust": None}, "trust None is none of"),
+        ("memory", {"trust": None}, "trust is missing"),
         ("memory", {"kind": "auto"}, "kind 'auto' is none of"),
         ("memory", {"retired_at": None}, "has a retired_at"),
         ("memory", {"retired_at": None, "superseded_by": None, "undone": True}, "has a retired_at"),
@@ -95,7 +95,7 @@ def test_a_record_of_an_export_is_checked_to_the_last_key(
         ({"do": "retire", "was": {"retired_at": "2026-03-01"}}, "was not retired by this"),
         ({"do": "add", "was": {"pinned": 0}}, "was does not hold the columns"),
         ({"do": "conflict", "other": "abc"}, "the first has the lower id"),
-        ({"do": "supersede", "was": {"retired_at": None, "superseded_by": None, "valid_to": None}}, "by None is not"),
+        ({"do": "supersede", "was": {"retired_at": None, "superseded_by": None, "valid_to": None}}, "by is missing"),
         ({"do": "strengthen", "was": {"times_said": 1, "confirmed_at": None}, "sources": [[1, 2]]}, "list of spans"),
         ({"do": "core", "id": "abc"}, "the key 'id'"),
     ],
@@ -143,3 +143,16 @@ def said_by(value: ast.expr, module: str) -> set[str]:
     for part in parts:
         found = getattr(found, part, None)  # an argument is handed on from somewhere that is looked at too
     return {found} if isinstance(found, str) else set()
+
+
+def test_memories_that_supersede_one_another_in_a_circle_are_none(first: dict[str, Json]) -> None:
+    plain = {key: first["memory"][key] for key in ("type", "memcli", "kind", "trust", "created_at")}
+    ways = {"aaa": "bbb", "bbb": "ccc", "ccc": "aaa", "ddd": "aaa", "eee": "fff"}
+    lines = [
+        json.dumps(plain | {"id": id_, "text": id_, "retired_at": plain["created_at"], "superseded_by": by})
+        for id_, by in ways.items()
+    ]
+    parsed = importing.parse(lines)
+    assert [number for number, _ in parsed.bad] == [1, 2, 3]
+    assert {reason for _, reason in parsed.bad} == {"superseded_by leads back to the memory itself"}
+    assert len(parsed.records) == 2

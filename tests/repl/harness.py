@@ -33,6 +33,9 @@ CTRL_D = "\x04"
 CTRL_U = "\x15"
 TAB = "\t"
 UP = "\x1b[A"
+PROMPT_UP = (
+    r"\x1b\[\?2004h(\x1b\[\?1l)?\x1b\[\?25l\x1b\[0m\x1b\[\?7l"  # what a prompt that reads begins with; a pattern
+)
 PAUSE = "\0"  # no key: completion takes a moment
 
 NOW = "2026-03-01T09:30:00Z"

@@ -17,9 +17,8 @@ from memcli.repl import toolbar
 from memcli.store import memories, queue
 from memcli.store.database import Store
 from tests.fakes import ScriptedFormer, ScriptedModel
-from tests.repl.harness import CTRL_D, ENTER, NOW, PAUSE, Repl
+from tests.repl.harness import CTRL_D, ENTER, NOW, PAUSE, PROMPT_UP, Repl
 
-BRACKETED_PASTE = "\x1b[?2004h"  # what a prompt begins with
 TOLD = "remembered: I like tea · /undo"
 
 
@@ -172,7 +171,7 @@ def test_the_line_appears_above_what_is_being_typed() -> None:
     child.expect_exact("Hello.")
     child.send("/threads" + ENTER)
     child.expect_exact("  4  ")  # messages: the sentence was sent whole
-    child.expect_exact(BRACKETED_PASTE)  # the next prompt is up
+    child.expect(PROMPT_UP)  # the next prompt is up
     child.send(CTRL_D)
     child.expect(pexpect.EOF)
     child.close()

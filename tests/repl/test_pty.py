@@ -11,11 +11,11 @@ import pytest
 
 from memcli.paths import Paths
 from memcli.store.database import Store
-from tests.repl.harness import ALT_ENTER, CTRL_D, ENTER, TAB
+from tests.repl.harness import ALT_ENTER, CTRL_D, ENTER, PROMPT_UP, TAB, pasted
 
 pytestmark = [pytest.mark.model, pytest.mark.usefixtures("compiled_embedder")]
 
-BRACKETED_PASTE = "\x1b[?2004h"  # switched on when a prompt begins to read
+MARKED = "\x1b[?2004h"  # the terminal is asked to mark what is pasted
 STOPPED = "(SELECT interrupted FROM messages WHERE role = 'assistant' ORDER BY seq DESC LIMIT 1)"
 
 
@@ -30,7 +30,7 @@ class Talk:
 
     def answered(self) -> str:
         """Wait until the next prompt reads keys, and return what was printed before it."""
-        self.child.expect_exact(BRACKETED_PASTE)
+        self.child.expect(PROMPT_UP)
         return self.child.before or ""
 
     def type(self, *keys: str) -> None:
@@ -85,6 +85,21 @@ def test_a_session_from_the_first_turn_to_ctrl_d(talk: Talk) -> None:
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
+
+
+def test_what_is_pasted_while_an_answer_is_written_waits_as_one_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMCLI_ANSWER_TOKENS", "10")
+    talk, block = Talk(), f"Look:\n```\nI live in Hull.\n{'x' * 5000}\n```"
+    talk.type("Write a long story about a dragon and a dog.", ENTER)
+    talk.child.expect_exact(MARKED)  # by which a terminal that pastes now says so
+    talk.type(pasted(block.replace("\n", "\r")))
+    talk.answered()
+    talk.child.expect_exact("```")  # it stands at the prompt
+    assert [role for role, _ in said()] == ["user", "assistant"], "nothing was sent without Enter"
+    talk.type(ENTER)
+    talk.answered()
+    assert said()[2] == ("user", block)
+    talk.child.close(force=True)
 
 
 def test_the_screen_says_which_model_it_is_and_how_to_get_a_better_one(talk: Talk) -> None:

@@ -341,6 +341,15 @@ def _form(path: Path, before: str | None, after: str | None) -> str | None:
     raise AssertionError("no passphrase opens it")
 
 
+def test_the_journal_that_a_kill_left_of_a_copy_goes_too(path: Path) -> None:
+    fill(path, NEW)
+    left = path.with_name(f"{path.name}{gate.COPY}-journal")
+    left.write_bytes(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + bytes(1016))  # as one of a kill in VACUUM INTO
+    with opened(path, NEW) as store:
+        assert not left.exists()
+        assert store.path == path
+
+
 def test_what_a_kill_left_of_a_plain_store_is_overwritten_before_it_goes(path: Path) -> None:
     fill(path, NEW)
     old = path.with_name(path.name + gate.OLD)

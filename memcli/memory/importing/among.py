@@ -51,14 +51,17 @@ class Among:
 
     def finish(self, records: Sequence[Record]) -> dict[int, tuple[int, str]]:
         """Return what of the records does not fit the others: line and reason by its place."""
+        circles = self._circles()
         return {
             place: (self._lines[place], reason)
             for place, record in enumerate(records)
-            if (reason := next(self._misfits(record), None))
+            if (reason := next(self._misfits(record, circles), None))
         }
 
-    def _misfits(self, record: Record) -> Iterator[str]:
+    def _misfits(self, record: Record, circles: set[str]) -> Iterator[str]:
         if isinstance(record, OldMemory):
+            if record.memory.id in circles:
+                yield "superseded_by leads back to the memory itself"
             for source in record.memory.sources:
                 said = self._message(source.message_id)
                 if said and source.end > len(said.message.content):
@@ -71,6 +74,26 @@ class Among:
             last = self._message(record.to)
             if last and last.message.thread_id != record.thread:
                 yield f"message {record.to} is of another thread"
+
+    def _circles(self) -> set[str]:
+        """Return the memories that supersede one another in a circle."""
+        successors = {
+            record.memory.id: record.memory.superseded_by
+            for _, record in self._first.values()
+            if isinstance(record, OldMemory)
+        }
+        found: set[str] = set()
+        walked: set[str] = set()
+        for start in successors:
+            way: list[str] = []
+            at: str | None = start
+            while at is not None and at not in walked:
+                walked.add(at)
+                way.append(at)
+                at = successors.get(at)
+            if at in way:
+                found.update(way[way.index(at) :])
+        return found
 
     def _message(self, id_: str) -> OldMessage | None:
         found = self._first.get(("id", id_), (0, None))[1]

@@ -70,6 +70,8 @@ def label(value: Values, key: str) -> str:
 def id_(value: Values, key: str = "id") -> str:
     """Return what can be an item's id."""
     found = value.get(key)
+    if found is None:
+        raise BadLine(f"{key} is missing")
     if not isinstance(found, str) or not _TYPEABLE.fullmatch(found):
         raise BadLine(f"{key} {reprlib.repr(found)} is not 3 to 64 letters, digits, - and _ with a letter among them")
     return found
@@ -78,6 +80,8 @@ def id_(value: Values, key: str = "id") -> str:
 def word(value: Values, key: str, words: type[_Word]) -> _Word:
     """Return one of a few words."""
     given = value.get(key)
+    if given is None:
+        raise BadLine(f"{key} is missing")
     if given not in list(words):  # a list, because what JSON holds may not be hashable
         raise BadLine(f"{key} {reprlib.repr(given)} is none of {', '.join(words)}")
     return words(given)
