@@ -39,7 +39,7 @@ def to_file(store: Store, target: Path, *, force: bool, progress: Progress) -> s
         total = outgoing.count(store)
         told = _counted(_lines(exporting.records(store)), lambda done: progress(done, total))
         files.write(path, told, force=force)
-    return f"exported {total} records to {target}"
+    return _told(store, f"exported {total} records to {target}")
 
 
 def to_pages(store: Store, target: Path, *, now: str, force: bool, progress: Progress) -> str:
@@ -48,10 +48,10 @@ def to_pages(store: Store, target: Path, *, now: str, force: bool, progress: Pro
     with store.atomic("BEGIN"):
         if target.suffix.lower() in ENDINGS and not path.is_dir():
             files.write(path, pages.document(store, clean, now), force=force)
-            return f"exported to {target}"
+            return _told(store, f"exported to {target}")
         made = [*pages.folder(store, clean, now)]
         files.write_folder(path, made, mark=pages.MARK, force=force, progress=progress)
-    return f"exported to {target}: {len(made)} files"
+    return _told(store, f"exported to {target}: {len(made)} files")
 
 
 def thread_to_file(store: Store, thread: Thread, target: Path, *, markdown: bool, force: bool) -> str:
@@ -60,7 +60,11 @@ def thread_to_file(store: Store, thread: Thread, target: Path, *, markdown: bool
     with store.atomic("BEGIN"):
         told = pages.thread_page(store, thread, clean) if markdown else _lines(exporting.of_thread(store, thread.id))
         files.write(path, told, force=force)
-    return f"exported to {target}"
+    return _told(store, f"exported to {target}")
+
+
+def _told(store: Store, done: str) -> str:
+    return done if store.secret is None else f"{done}, which is not encrypted as the store is"
 
 
 def _lines(records: Iterable[outgoing.Json]) -> Iterator[str]:

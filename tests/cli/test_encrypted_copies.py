@@ -165,7 +165,9 @@ def test_an_export_of_an_encrypted_store_makes_an_equal_one_and_lies_in_no_folde
     locked: Program, tmp_path: Path
 ) -> None:
     file, again = tmp_path / "all.jsonl", tmp_path / "again.jsonl"
-    assert locked("export", "-o", file).status == 0
+    done = locked("export", "-o", file)
+    assert done.status == 0
+    assert "which is not encrypted as the store is" in done.err
     other = tmp_path / "other.db"
     assert locked("--db", other, "import", file).status == 0
     assert locked("--db", other, "encrypt").status == 0
