@@ -16,6 +16,8 @@ from memcli.paths import Paths, write_private
 
 Value = str | int | float
 
+_LARGEST_FILE = 1 << 20  # bytes of a config file: more is another file, or a device without an end
+
 # Parameters below which a model is small: it gets fewer notes, draws more soberly, and is not asked to judge.
 SMALL = 1_000_000_000
 
@@ -238,13 +240,18 @@ def read_file(file: Path, *, required: bool = False) -> dict[str, object]:
     """Return the file's keys; {} where there is no file and none is required. Raises ConfigError."""
     try:
         with file.open("rb") as stream:
-            return tomllib.load(stream)
+            held = stream.read(_LARGEST_FILE + 1)
+        if len(held) > _LARGEST_FILE:
+            raise ConfigError(f"{file} is larger than {_LARGEST_FILE} bytes, and no config file", "name another one")
+        return tomllib.loads(held.decode())
     except FileNotFoundError:
         if required:
             raise ConfigError(f"there is no config file {file}") from None
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} does not parse: {error}", f"edit it, or move it away: {file}") from None
+    except RecursionError:
+        raise ConfigError(f"{file} does not parse: nested too deeply", f"edit it, or move it away: {file}") from None
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}") from None
 

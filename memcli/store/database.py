@@ -65,6 +65,7 @@ class Store:
         self.db = db
         self.busy_ms = busy_ms
         self._depth = 0
+        self._file: tuple[int, int] | None = None  # which one was opened, where it is to be the one at `path`
         self._translated = Translated(path)
 
     @classmethod
@@ -110,6 +111,7 @@ class Store:
             with Translated(path):
                 store = cls(path, _connect(path, busy_ms, secret), busy_ms, paths, secret)
             store._settle()
+            store._file = _identity(path)
             if held and clean:
                 gate.clean_up(path)
             return store
@@ -210,6 +212,11 @@ class Store:
     def atomic(self, begin: str = "BEGIN IMMEDIATE") -> Iterator[None]:
         """All or nothing: a write transaction, or a savepoint inside one. Any exception, Ctrl-C too, rolls back."""
         depth, outer = self._depth, self._depth == 0
+        if outer and self._file not in (None, _identity(self.path)):
+            raise StoreUnwritable(
+                f"{self.path} was removed or replaced while it was open: nothing more is written to it",
+                "leave, and start memcli again",
+            )
         try:
             self.run(begin if outer else f"SAVEPOINT nested_{depth}")
             self._depth = depth + 1
@@ -236,6 +243,15 @@ class Store:
                 if time.monotonic() >= deadline:
                     raise
                 time.sleep(0.01)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one of its name; None where there is none."""
+    try:
+        info = path.stat()
+    except OSError:
+        return None
+    return info.st_dev, info.st_ino
 
 
 def listed(values: Iterable[object]) -> str:

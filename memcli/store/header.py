@@ -130,7 +130,7 @@ def refuse_newer(path: Path, version: int) -> None:
 
 
 def not_a_store(path: Path) -> MemcliError:
-    return NotAStore(f"{path} is not a memcli store", "name another file: --db FILE")
+    return NotAStore(f"{path} is not a memcli store", "name another file: --db FILE; if it was one, restore a backup")
 
 
 def unwritable(path: Path, error: OSError) -> MemcliError:

@@ -261,5 +261,8 @@ def test_a_config_file_that_does_not_parse_is_named_and_left_alone(memcli: Progr
     assert is_one_clear_error(memcli("list"), 1, str(file))
     assert is_one_clear_error(memcli("config", "set", "temperature", "1"), 1, str(file))
     assert file.read_text() == "model = \n"
+    file.write_text(f"model = {'[' * 5000}\n")
+    assert is_one_clear_error(memcli("list"), 1, str(file), "nested too deeply")
+    assert is_one_clear_error(memcli("--config", "/dev/zero", "list"), 1, "/dev/zero is larger than")
     file.write_text('modle = "x"\n')
     assert is_one_clear_error(memcli("list"), 1, "modle", "did you mean model?")

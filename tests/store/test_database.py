@@ -315,3 +315,15 @@ def test_a_nested_transaction_rolls_back_alone(store: Store) -> None:
 def test_a_mistake_in_sql_is_not_dressed_up_as_a_fault_of_the_store(store: Store) -> None:
     with pytest.raises(apsw.SQLError):
         store.run("SELEKT")
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_store_that_is_no_longer_there_is_not_written_to(store: Store, replaced: bool) -> None:
+    copy = store.path.with_name("copy.db")
+    copy.write_bytes(store.path.read_bytes())
+    if replaced:
+        copy.replace(store.path)
+    else:
+        store.path.unlink()
+    with pytest.raises(StoreUnwritable, match="removed or replaced"), store.atomic():
+        raise AssertionError("what follows would be lost")
