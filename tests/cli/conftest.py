@@ -1,4 +1,4 @@
-"""A program that pulls from a stand-in for the hub."""
+"""Programs: one that pulls from a stand-in for the hub, one with a store of everything, and another one beside it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from memcli.inference import catalog, hub_pull
+from memcli.store.database import Store
 from tests.hub import FILE, REPO, StandIn, gguf_bytes, serving
+from tests.porting import with_every_record
 from tests.program import Program
 
 
@@ -41,3 +43,17 @@ def hub(memcli: Program, data: bytes, one_client: None, monkeypatch: pytest.Monk
         stand_in.repos[REPO] = {"README.md": b"# Tiny", FILE: data, "tiny-Q8_0.gguf": data[::-1]}
         memcli.environ["HF_ENDPOINT"] = stand_in.url
         yield stand_in
+
+
+@pytest.fixture
+def full(memcli: Program) -> Program:
+    """A program whose store has every sort of record."""
+    with Store.open(memcli.paths.store) as store:
+        with_every_record(store)
+    return memcli
+
+
+@pytest.fixture
+def other(memcli: Program, tmp_path: Path) -> Program:
+    """Return a program with a home of its own, beside the first."""
+    return Program(tmp_path / "other", {})

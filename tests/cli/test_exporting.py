@@ -17,23 +17,9 @@ from memcli.memory.exporting import files
 from memcli.store import outgoing
 from memcli.store.database import Store
 from memcli.ui.terminal import Terminal
-from tests.porting import with_every_record
 from tests.program import Outcome, Program, Stream
 
 ESCAPE = "\x1b[2Jred\u202e"
-
-
-@pytest.fixture
-def full(memcli: Program) -> Program:
-    """A program whose store has every sort of record."""
-    with Store.open(memcli.paths.store) as store:
-        with_every_record(store)
-    return memcli
-
-
-@pytest.fixture
-def other(memcli: Program, tmp_path: Path) -> Program:
-    return Program(tmp_path / "other", {})
 
 
 def mode(path: Path) -> int:

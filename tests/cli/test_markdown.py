@@ -12,26 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memcli.memory.importing import markdown
-from memcli.store.database import Store
 from memcli.types import Kind, Trust
 from tests.fakes import ScriptedModel
-from tests.porting import with_every_record
 from tests.program import Program
 
 ESCAPE = "\x1b[2Jred\u202e"
-
-
-@pytest.fixture
-def full(memcli: Program) -> Program:
-    """A program whose store has every sort of record."""
-    with Store.open(memcli.paths.store) as store:
-        with_every_record(store)
-    return memcli
-
-
-@pytest.fixture
-def other(memcli: Program, tmp_path: Path) -> Program:
-    return Program(tmp_path / "other", {})
 
 
 def mode(path: Path) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,19 +27,6 @@ from memcli.store.journal import Journal
 from memcli.types import Kind, Trust
 from tests.porting import Json, bring_in, contents, export, note, records, with_every_record, written
 from tests.store.making import NOW, Filled, at
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "one.db") as opened:
-        yield opened
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "other.db") as opened:
-        yield opened
-
 
 # --- interrupted ----------------------------------------------------------------------------------------------------
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -47,19 +45,6 @@ from tests.porting import (
     with_every_record,
 )
 from tests.store.making import EMBEDDER, Filled
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "one.db") as opened:
-        yield opened
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "other.db") as opened:
-        yield opened
-
 
 # --- equal ----------------------------------------------------------------------------------------------------------
 
