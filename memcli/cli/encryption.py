@@ -15,6 +15,7 @@ from memcli.store import cipher, derived, header
 
 if TYPE_CHECKING:
     from memcli.store.convert import Converted
+    from memcli.store.database import Store
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for a confirmation.")]
 LIMIT = "the old file was overwritten; an SSD, a snapshot, a backup or an export may still hold what was in it"
@@ -36,8 +37,7 @@ def encrypt(ctx: typer.Context, yes: Yes = False, json: AsJson = False) -> None:
     from memcli.store import convert, plain
 
     run = of(ctx)
-    _require(run, encrypted=False)
-    store = run.workspace.store
+    store = _opened(run, encrypted=False)
     secret = run.passphrases.first()
     question = "Without the passphrase nobody can read the store again. Typed lines and log are removed. Encrypt it?"
     _confirm(run, question, "nothing was encrypted", yes=yes or not run.terminal.interactive)
@@ -62,8 +62,7 @@ def decrypt(ctx: typer.Context, yes: Yes = False, json: AsJson = False) -> None:
     from memcli.store import convert
 
     run = of(ctx)
-    _require(run, encrypted=True)
-    store = run.workspace.store
+    store = _opened(run, encrypted=True)
     _confirm(run, "Whoever gets at the file can read it then. Decrypt it?", "nothing was decrypted", yes=yes)
     with run.terminal.progress("Decrypting") as progress:
         done = convert.convert(store, None, progress=progress)
@@ -78,8 +77,7 @@ def rekey(ctx: typer.Context, yes: Yes = False, json: AsJson = False) -> None:
     from memcli.store import convert
 
     run = of(ctx)
-    _require(run, encrypted=True)
-    store = run.workspace.store
+    store = _opened(run, encrypted=True)
     secret = run.passphrases.next()
     question = "The present passphrase will not open the store any more. Change it?"
     _confirm(run, question, "nothing was changed", yes=yes or not run.terminal.interactive)
@@ -88,6 +86,14 @@ def rekey(ctx: typer.Context, yes: Yes = False, json: AsJson = False) -> None:
     _receipt(run, "encrypted anew", done, (), json=json, cipher_=cipher.NAME)
     if run.config.text("passphrase_file"):
         run.terminal.notice(f"{run.config.text('passphrase_file')} has the old passphrase: put the new one there")
+
+
+def _opened(run: Run, *, encrypted: bool) -> Store:
+    """Open the store that is to be converted. Raises InputError, NothingFound."""
+    _require(run, encrypted=encrypted)  # before a passphrase is asked for
+    store = run.workspace.store
+    _require(run, encrypted=encrypted)  # another process may have been quicker
+    return store
 
 
 def _require(run: Run, *, encrypted: bool) -> None:

@@ -32,7 +32,7 @@ _FAULTS: dict[type[apsw.Error], _Fault] = {
     apsw.ReadOnlyError: _CLOSED,
     apsw.CantOpenError: _CLOSED,
     apsw.PermissionsError: _CLOSED,
-    apsw.FullError: (StoreUnwritable, "cannot grow: the disk is full", "Free some space, then try again"),
+    apsw.FullError: (StoreUnwritable, "cannot grow: the disk is full", "free some space, then try again"),
     apsw.IOError: (StoreUnwritable, "cannot be written", _SPACE),
 }
 _UNREADABLE: _Fault = (StoreDamaged, "cannot be read", _RESTORE)

@@ -131,6 +131,15 @@ def test_writers_beside_a_conversion_lose_nothing(path: Path) -> None:
         assert messages.count(store) == MANY
 
 
+def test_of_two_that_encrypt_at_once_one_is_told_that_it_is_done(path: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(SECRET)
+    env = {**os.environ, "MEMCLI_PASSPHRASE_FILE": str(secret)}
+    both = [subprocess.Popen([*MEMCLI, "encrypt", "--yes"], env=env, stderr=subprocess.PIPE) for _ in range(2)]
+    said = [process.communicate(timeout=60)[1].decode() for process in both]
+    assert [process.returncode for process in both].count(0) == 1, said
+
+
 @pytest.mark.parametrize(
     ("key", "said", "status"), [("\x04", "memcli: no passphrase was given", 1), ("\x03", "interrupted", 130)]
 )
