@@ -27,6 +27,7 @@ AUDIT = Path(__file__).parent / "audit"
 FOLDERS = {
     "data folder": "home/.local/share/memcli",
     "beside a backup": "cwd",
+    "beside an export": "cwd",
     "config folder": "home/.config/memcli",
     "state folder": "home/.local/state/memcli",
     "cache folder": "home/.cache/memcli",
