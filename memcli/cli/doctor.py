@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -68,16 +69,30 @@ def _fix(run: Run, *, json: bool) -> None:
     try:
         store = run.workspace.store
     except StoreDamaged as error:
-        raise StoreDamaged(error.message, "nothing of it can be read: restore a backup") from error
-    embedder, now = _embedder(run), timeline.utc(run.now())
-    with run.terminal.progress("Mending") as progress:
-        outcome = mending.mend(store, embedder, now, progress=progress)
+        outcome = _rescued(run, error)
+    else:
+        embedder, now = _embedder(run), timeline.utc(run.now())
+        with run.terminal.progress("Mending") as progress:
+            outcome = mending.mend(store, embedder, now, progress=progress)
     if json:
         run.terminal.data(shapes.fixed(outcome))
     else:
         _tell(run, outcome)
     if not outcome.well:
         raise typer.Exit(StoreDamaged.exit_status)
+
+
+def _rescued(run: Run, error: StoreDamaged) -> Outcome:
+    """Salvage a store that cannot be opened. Raises StoreDamaged where nothing of it can be read."""
+    from memcli.memory import mending
+    from memcli.store.database import Store
+
+    outcome = None
+    with suppress(StoreDamaged), Store.unsettled(run.workspace.store_path, key=run.workspace.key) as store:
+        outcome = mending.rescue(store, error.message, _embedder(run), timeline.utc(run.now()))
+    if outcome is None:
+        raise StoreDamaged(error.message, "nothing of it can be read: restore a backup") from error
+    return outcome
 
 
 def _embedder(run: Run) -> Embedder | None:

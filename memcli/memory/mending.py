@@ -84,11 +84,22 @@ def mend(store: Store, embedder: Embedder | None, now: str, *, progress: Progres
     return Outcome((*forgetting, *mended), kept, waiting, saved)
 
 
+def rescue(store: Store, why: str, embedder: Embedder | None, now: str) -> Outcome | None:
+    """Read what can be read of a store that is too damaged to be opened as one; None where that is nothing."""
+    if not _fits(store, embedder):
+        embedder = None
+    try:
+        saved = _salvage(store, embedder, Means(now, lambda text: indexing.cut(text, embedder)))
+    except (StoreDamaged, apsw.Error, *health.MISLED):
+        return None
+    return Outcome((Mended(structure.PAGES, (why,), (why,)),), salvaged=saved) if saved else None
+
+
 def _fits(store: Store, embedder: Embedder | None) -> bool:
     """Tell whether the store's vectors are by this embedder, or by none yet."""
     try:
         return embedder is not None and index.identity(store) in (None, embedder.identity)
-    except StoreDamaged:
+    except (StoreDamaged, apsw.SQLError):
         return True  # what is salvaged has none
 
 

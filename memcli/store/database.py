@@ -116,6 +116,22 @@ class Store:
                 gate.clean_up(path)
             return store
 
+    @classmethod
+    def unsettled(cls, path: Path, *, busy_ms: int = 5000, key: Key | None = None) -> Store:
+        """Open a store that `open` finds damaged, to read what can be read of it; nothing is brought up to date.
+
+        Raises as `open`, but for StoreDamaged, which reading raises.
+        """
+        path = Path(os.path.realpath(path.expanduser()))
+        secret = _ask(path, key) if header.refuse_others(path) else None
+        if secret is not None:
+            header.refuse_wrong_key(path, secret)
+        with gate.passing(path, busy_ms), Translated(path):
+            store = cls(path, _connect(path, busy_ms, secret), busy_ms, secret=secret)
+            store.run(header.READ_SHORT)
+            load_vectors(store.db)
+        return store
+
     def another(self, *, busy_ms: int, path: Path | None = None) -> Store:
         """Open the store once more, for a thread of its own; or what was made `like` it at `path`."""
         secret = self.secret

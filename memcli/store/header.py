@@ -32,6 +32,8 @@ APPLICATION_ID = int.from_bytes(b"mcli", "big")
 _SIZE = 100  # bytes; https://sqlite.org/fileformat.html#the_database_header
 _BEGINNING = 1 << 16  # bytes: the largest first page
 _LOGS = ("-wal", "-journal")
+# Without it SQLite reads nothing of a file that is shorter than its first page says.
+READ_SHORT = "PRAGMA writable_schema = ON"
 
 
 def refuse_others(path: Path) -> bool:
@@ -80,6 +82,7 @@ def _looked(uri: str, flags: int, secret: str) -> tuple[int, int] | None:
     """Return whose database it is and its version, None where `secret` does not open it."""
     with closing(apsw.Connection(uri, flags=flags | apsw.SQLITE_OPEN_URI)) as db:
         cipher.unlock(db, secret)
+        db.execute(READ_SHORT)
         try:
             return db.pragma("application_id"), db.pragma("user_version")
         except apsw.NotADBError:

@@ -135,6 +135,18 @@ def test_what_cannot_be_mended_is_salvaged_beside_the_damaged_file_which_stays(m
     assert "I like green tea." in memcli("--db", store.parent / salvaged, "list").out
 
 
+def test_of_a_file_that_was_cut_off_what_is_left_is_salvaged(memcli: Program, store: Path) -> None:
+    data = store.read_bytes()[:-4096]
+    store.write_bytes(data)
+    assert memcli("list").status == 5
+    done = memcli("doctor", "--fix")
+    assert (done.status, store.read_bytes()) == (5, data)
+    (salvaged,) = copies(store)
+    assert f"{store.parent / salvaged}, with 1 memories, 2 messages, 1 threads" in done.out
+    assert "I like green tea." in memcli("--db", store.parent / salvaged, "list").out
+    assert memcli("--db", store.parent / salvaged, "doctor", "--fix").status == 0
+
+
 def test_of_a_file_that_cannot_be_opened_a_backup_is_said_to_be_needed(memcli: Program, store: Path) -> None:
     data = store.read_bytes()
     store.write_bytes(data[:4096] + b"\xa5" * (len(data) - 4096))

@@ -135,6 +135,17 @@ def test_what_can_be_read_of_a_damaged_encrypted_store_is_salvaged_encrypted(loc
     assert "nothing is wrong" in locked("--db", saved, "doctor", "--fix").out
 
 
+def test_of_an_encrypted_store_that_was_cut_off_what_is_left_is_salvaged_encrypted(locked: Program) -> None:
+    store = locked.paths.store
+    data = store.read_bytes()[:-PAGE]
+    store.write_bytes(data)
+    done = locked("doctor", "--fix")
+    assert (done.status, "1 memories, 2 messages" in done.out, store.read_bytes()) == (5, True, data), done
+    (saved,) = beside(store, "salvaged")
+    assert is_locked(saved)
+    assert MARKER in locked("--db", saved, "list").out
+
+
 def test_a_salvaged_store_that_stays_plain_is_named_when_the_store_is_encrypted(locked: Program) -> None:
     assert locked("decrypt", "--yes").status == 0
     saved = Path(f"{locked.paths.store}.salvaged-2026-01-01T00-00-00Z")
