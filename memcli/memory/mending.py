@@ -4,8 +4,8 @@
 
 Invariants: the file is copied before anything but a forgetting is touched, and only then; what cannot be copied is not
 mended; a mending that fails leaves its own kind as it was; nothing that was said or remembered is deleted but what
-refers to rows that are not there; a file with pages that cannot be read is left as it is, and what can be read of it is
-salvaged.
+refers to rows that are not there; a file with pages that cannot be read is left as it is; of it, and of one that has
+other tables than memcli makes, what can be read is salvaged.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from memcli.errors import StoreDamaged, StoreLocked
 from memcli.memory import indexing
 from memcli.store import backup, derived, health, index, rebinding, salvage
 from memcli.store.checks import files, structure, threads
-from memcli.store.checks.record import Check, Means
+from memcli.store.checks.record import MISLED, Check, Means, problems
 from memcli.store.database import Store
 from memcli.store.salvage import Salvaged
 
+_BEYOND = {structure.PAGES, structure.SCHEMA}  # where these are left, the file is not mended but salvaged
 ROUNDS = 3  # what is mended may bring to light what it hid
 
 Progress = Callable[[int, int], None]
@@ -45,7 +46,7 @@ class Mended:
 class Outcome:
     """Everything that was wrong, where the file as it was is kept, and how many chunks still wait for their vectors.
 
-    Where pages of it cannot be read, what could be is `salvaged`.
+    Where pages of it cannot be read, or tables are other than memcli makes them, what could be read is `salvaged`.
     """
 
     mended: tuple[Mended, ...]
@@ -78,8 +79,9 @@ def mend(store: Store, embedder: Embedder | None, now: str, *, progress: Progres
         found = left | found
         if not tried or structure.PAGES in left or not left.keys() - failed.keys():
             break
-    saved = _salvage(store, embedder, means) if structure.PAGES in left else None
-    waiting = 0 if structure.PAGES in left else _fill(store, embedder, progress)
+    lost = left.keys() & _BEYOND
+    saved = _salvage(store, embedder, means) if lost else None
+    waiting = 0 if lost else _fill(store, embedder, progress)
     mended = [Mended(one, lines, left.get(one, ()), failed.get(one, "")) for one, lines in found.items()]
     return Outcome((*forgetting, *mended), kept, waiting, saved)
 
@@ -90,7 +92,7 @@ def rescue(store: Store, why: str, embedder: Embedder | None, now: str) -> Outco
         embedder = None
     try:
         saved = _salvage(store, embedder, Means(now, lambda text: indexing.cut(text, embedder)))
-    except (StoreDamaged, apsw.Error, *health.MISLED):
+    except (StoreDamaged, apsw.Error, *MISLED):
         return None
     return Outcome((Mended(structure.PAGES, (why,), (why,)),), salvaged=saved) if saved else None
 
@@ -126,26 +128,26 @@ def _salvage(store: Store, embedder: Embedder | None, means: Means) -> Salvaged 
 def _look(store: Store) -> dict[Check, tuple[str, ...]]:
     """Return what every check finds, what is no damage included."""
     found = {one: tuple(lines) for one, lines in health.examine(store)}
-    return found | {one: tuple(lines) for one in threads.CARE if (lines := health.problems(store, one))}
+    return found | {one: tuple(lines) for one in threads.CARE if (lines := problems(store, one))}
 
 
 def _mended(store: Store, one: Check, means: Means) -> Mended:
-    found = tuple(health.problems(store, one))
+    found = tuple(problems(store, one))
     reason = _attempt(store, one, means) if found else ""
-    return Mended(one, found, tuple(health.problems(store, one)) if found else (), reason)
+    return Mended(one, found, tuple(problems(store, one)) if found else (), reason)
 
 
 def _round(store: Store, means: Means, failed: dict[Check, str]) -> bool:
     """Mend what each check finds, in order, and tell whether anything was done."""
     tried = False
-    if health.problems(store, structure.PAGES):
+    if problems(store, structure.PAGES):
         reason = _attempt(store, structure.PAGES, means)
-        if left := health.problems(store, structure.PAGES):
+        if left := problems(store, structure.PAGES):
             failed[structure.PAGES] = reason or left[0]
             return False  # nothing is written to pages that cannot be read
         tried = True
     for one in (*health.CHECKS, *threads.CARE):
-        if one.mend is None or one in failed or not health.problems(store, one):
+        if one.mend is None or one in failed or not problems(store, one):
             continue
         if reason := _attempt(store, one, means):
             failed[one] = reason
@@ -162,7 +164,7 @@ def _attempt(store: Store, one: Check, means: Means) -> str:
         raise
     except StoreDamaged as error:
         return error.message
-    except (apsw.Error, *health.MISLED) as error:  # what only a damaged store brings about
+    except (apsw.Error, *MISLED) as error:  # what only a damaged store brings about
         return " ".join(str(error).split())
     return ""
 
@@ -198,5 +200,5 @@ def _fill(store: Store, embedder: Embedder | None, progress: Progress) -> int:
                 progress(index.count(store) - waiting, index.count(store))
             rebinding.finish(store, embedder.identity)
         return index.missing(store)
-    except (StoreDamaged, apsw.Error, *health.MISLED):
+    except (StoreDamaged, apsw.Error, *MISLED):
         return 0  # which the checks tell

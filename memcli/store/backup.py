@@ -29,6 +29,8 @@ from memcli.errors import (
 )
 from memcli.paths import named
 from memcli.store import cipher, cleaning, derived, gate, header, migrations, words, workers
+from memcli.store.checks import structure
+from memcli.store.checks.record import problems
 from memcli.store.database import LONG_WAIT_MS, Store
 from memcli.store.faults import Translated
 from memcli.store.header import APPLICATION_ID, holds_store
@@ -252,7 +254,7 @@ def _problems(copy: Store) -> list[str]:
         found.append("its header is not that of a memcli store")
     if not found and not words.intact(copy):
         found.append("its full-text index does not agree with its chunks")
-    return found
+    return found or [line for one in (structure.SCHEMA, structure.TEXTS) for line in problems(copy, one)]
 
 
 def _count(store: Store) -> dict[str, int]:

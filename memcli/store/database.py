@@ -129,6 +129,7 @@ class Store:
         with gate.passing(path, busy_ms), Translated(path):
             store = cls(path, _connect(path, busy_ms, secret), busy_ms, secret=secret)
             store.run(header.READ_SHORT)
+            store.run("PRAGMA writable_schema = ON")  # so that tables are read beside one that makes no sense
             load_vectors(store.db)
         return store
 

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import apsw
-
-from memcli.errors import StoreDamaged, StoreUnwritable
 from memcli.store.checks import beliefs, files, log, pieces, structure, threads, vectors, words
-from memcli.store.checks.record import Check
+from memcli.store.checks.record import Check, problems
 from memcli.store.database import Store
 
 CHECKS: tuple[Check, ...] = (
     *files.FORGETTING,
+    structure.PAGES,
+    structure.SCHEMA,
     *structure.CHECKS,
     *words.CHECKS,  # before what changes chunks: their triggers need it
     structure.TEXTS,
@@ -30,10 +29,6 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-# What values bring about that the schema rules out: they are damage, and some checks cannot look past them.
-MISLED = (TypeError, ValueError, LookupError, AttributeError)
-
-
 def check(store: Store) -> list[str]:
     """Return the store's health problems, one line each; a sound store has none."""
     return [line for _, lines in examine(store) for line in lines]
@@ -44,16 +39,6 @@ def examine(store: Store) -> Iterator[tuple[Check, list[str]]]:
     for one in CHECKS:
         if lines := problems(store, one):
             yield one, lines
-
-
-def problems(store: Store, one: Check) -> list[str]:
-    """Return what a check finds; that it cannot be made is a problem, too."""
-    try:
-        return one.find(store)
-    except (StoreDamaged, StoreUnwritable) as error:
-        return [f"{one.name} cannot be checked: {error.message}"]
-    except (apsw.Error, *MISLED) as error:  # of the kinds that a sound store cannot cause
-        return [f"{one.name} cannot be checked: {' '.join(str(error).split())}"]
 
 
 def sound_vectors(store: Store) -> bool:

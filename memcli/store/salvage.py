@@ -1,8 +1,9 @@
 """Salvage: read what can be read of a damaged file into a new store. The damaged file is not touched.
 
 Only what was said and kept is read, row by row; what is made of it (chunks, full text, vectors) is made anew.
-Invariants: a row is taken as it is or not at all, but for bytes of a text that are no character; a message whose thread
-is lost gets a thread of the same id; what could not be read is counted.
+Invariants: a row is taken as it is or not at all, but for bytes of a text that are no character; a column is known by
+its place, whatever the damaged file calls it; a message whose thread is lost gets a thread of the same id; what could
+not be read is counted.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _NUMBERED = (
     "threads", "messages", "memories", "core_blocks", "operations", "lapses", "recalled", "summaries", "formation_queue"
 )  # fmt: skip
 _UNNUMBERED = ("memory_tags", "memory_sources", "memory_conflicts", "core_versions", "turns")
+_NUMBER = "row_number"  # no column is called so
 _NOTES = ("created_at", "created_by", "store")  # of meta: who made vectors is noted when there are new ones
 _UNREADABLE = (StoreDamaged, apsw.Error)
 
@@ -43,7 +45,10 @@ def salvage(damaged: Store, path: Path) -> Salvaged:
         fresh.run("DROP TRIGGER memories_rule_in")  # what is no rule is mended, as is this, and not lost
         for table in (*_NUMBERED, *_UNNUMBERED):
             columns = [name for (name,) in fresh.rows(f"SELECT name FROM pragma_table_info('{table}')")]
-            found = _numbered(damaged, table, columns) if table in _NUMBERED else _from_ends(damaged, table, columns)
+            if table in _NUMBERED:
+                found = _numbered(damaged, table, columns)
+            else:
+                found = _from_ends(damaged, table, columns, _key(fresh, table))
             taken, unread = _put(fresh, table, columns, found)
             rows[table], lost[table] = taken, unread
         _notes(damaged, fresh)
@@ -72,11 +77,21 @@ def _names(columns: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in columns)
 
 
+def _held(table: str, *names: str) -> str:
+    """Return what begins a query of `held`: the rows of a table, with our `names` for its columns."""
+    number = "rowid, " if table in _NUMBERED else ""
+    return f"WITH held({_names(names)}) AS (SELECT {number}* FROM {table}) "
+
+
+def _key(fresh: Store, table: str) -> list[str]:
+    return [name for (name,) in fresh.rows(f"SELECT name FROM pragma_table_info('{table}') WHERE pk ORDER BY pk")]
+
+
 def _numbered(damaged: Store, table: str, columns: list[str]) -> Iterator[Row | None]:
     """Yield the rows of a table in the order of their numbers, and None for each that is lost."""
     last = _last(damaged, table)
     seen = 0  # a damaged page may lead back to rows that were read
-    for number, row in _between(damaged, table, _names(columns), 1, last) if last else ():
+    for number, row in _between(damaged, table, columns, 1, last) if last else ():
         if number > seen:
             seen = number
             yield row
@@ -97,29 +112,30 @@ def _last(damaged: Store, table: str) -> int:
     return known
 
 
-def _between(damaged: Store, table: str, names: str, low: int, high: int) -> Iterator[tuple[int, Row | None]]:
+def _between(damaged: Store, table: str, columns: list[str], low: int, high: int) -> Iterator[tuple[int, Row | None]]:
     """Yield what is between two numbers, in halves where it cannot be read at once."""
+    sql = f"{_held(table, _NUMBER, *columns)} SELECT * FROM held WHERE {_NUMBER} BETWEEN ? AND ?"
     try:
-        rows = damaged.rows(f"SELECT rowid, {names} FROM {table} WHERE rowid BETWEEN ? AND ?", (low, high))
+        rows = damaged.rows(sql, (low, high))
     except _UNREADABLE:
         if low == high:
-            yield low, _as_bytes(damaged, table, names, low)
+            yield low, _as_bytes(damaged, table, columns, low)
             return
         middle = (low + high) // 2
-        yield from _between(damaged, table, names, low, middle)
-        yield from _between(damaged, table, names, middle + 1, high)
+        yield from _between(damaged, table, columns, low, middle)
+        yield from _between(damaged, table, columns, middle + 1, high)
         return
     yield from ((number, row) for number, *row in rows)  # type: ignore[misc]
 
 
-def _as_bytes(damaged: Store, table: str, names: str, number: int) -> Row | None:
+def _as_bytes(damaged: Store, table: str, columns: list[str], number: int) -> Row | None:
     """Return a row whose texts hold bytes that are no characters, with a sign in place of these; None without one."""
-    columns = names.split(", ")
     wanted = ", ".join(
-        f"typeof({name}), iif(typeof({name}) = 'text', CAST({name} AS BLOB), {name})" for name in columns
+        f"""typeof("{name}"), iif(typeof("{name}") = 'text', CAST("{name}" AS BLOB), "{name}")""" for name in columns
     )
+    sql = f"{_held(table, _NUMBER, *columns)} SELECT {wanted} FROM held WHERE {_NUMBER} = ?"
     try:
-        held = damaged.one(f"SELECT {wanted} FROM {table} WHERE rowid = ?", (number,))
+        held = damaged.one(sql, (number,))
     except _UNREADABLE:
         return None
     if held is None:
@@ -128,14 +144,12 @@ def _as_bytes(damaged: Store, table: str, names: str, number: int) -> Row | None
     return tuple(value.decode("utf-8", errors="replace") if kind == "text" else value for kind, value in pairs)
 
 
-def _from_ends(damaged: Store, table: str, columns: list[str]) -> Iterator[Row | None]:
+def _from_ends(damaged: Store, table: str, columns: list[str], key: list[str]) -> Iterator[Row | None]:
     """Yield the rows of a table without numbers, from its beginning and from its end up to what cannot be read."""
     seen: set[Row | None] = set()
-    key = ", ".join(
-        f'"{name}"' for (name,) in damaged.rows(f"SELECT name FROM pragma_table_info('{table}') WHERE pk ORDER BY pk")
-    )
-    for order in (key, key.replace(",", " DESC,") + " DESC"):
-        for row in _up_to_damage(damaged, f"SELECT {_names(columns)} FROM {table} ORDER BY {order}"):
+    for way in ("", " DESC"):
+        order = ", ".join(f'"{name}"{way}' for name in key)
+        for row in _up_to_damage(damaged, f"{_held(table, *columns)} SELECT * FROM held ORDER BY {order}"):
             if row not in seen:
                 seen.add(row)
                 yield row

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from memcli.errors import StoreDamaged
 from memcli.memory import mending
 from memcli.memory.mending import Outcome
 from memcli.store import health
@@ -128,3 +129,31 @@ def test_what_comes_to_nothing_leaves_no_file(path: Path, texts: dict[str, str])
     assert not done.well
     assert done.salvaged is None
     assert not [each for each in path.parent.iterdir() if "salvaged" in each.name]
+
+
+def spoil(path: Path, definition: bytes, by: bytes) -> None:
+    """Overwrite the first bytes of what defines a column."""
+    data = path.read_bytes()
+    assert data.count(definition) == 1
+    path.write_bytes(data.replace(definition, by + definition[len(by) :]))
+
+
+@pytest.mark.parametrize("by", [b"\xff", b"z"])
+def test_a_column_whose_name_is_damaged_is_known_by_its_place(path: Path, texts: dict[str, str], by: bytes) -> None:
+    spoil(path, b"content     TEXT", by)
+    done = mend(path)
+    assert not done.well, "the file itself stays as it is"
+    assert salvaged(done) == texts
+
+
+@pytest.mark.parametrize("by", [b"\xff", b"z"])
+def test_a_table_that_makes_no_sense_does_not_hide_the_others(path: Path, texts: dict[str, str], by: bytes) -> None:
+    spoil(path, b"tag       TEXT", by)  # which the table's own key names
+    with pytest.raises(StoreDamaged):
+        Store.open(path)
+    with Store.unsettled(path) as store:
+        done = mending.rescue(store, "damaged", HashingEmbedder(), NOW)
+    assert done
+    assert salvaged(done) == texts
+    assert done.salvaged
+    assert done.salvaged.lost.keys() == {"memory_tags"}

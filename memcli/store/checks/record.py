@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import apsw
+
+from memcli.errors import StoreDamaged, StoreUnwritable
 from memcli.store.database import Store
 from memcli.store.index import Piece
+
+# What values bring about that the schema rules out: they are damage, and some checks cannot look past them.
+MISLED = (TypeError, ValueError, LookupError, AttributeError)
 
 Find = Callable[[Store], list[str]]  # one line for each problem
 
@@ -31,6 +37,16 @@ class Check:
     find: Find
     mend: Callable[[Store, Means], None] | None
     how: str
+
+
+def problems(store: Store, one: Check) -> list[str]:
+    """Return what a check finds; that it cannot be made is a problem, too."""
+    try:
+        return one.find(store)
+    except (StoreDamaged, StoreUnwritable) as error:
+        return [f"{one.name} cannot be checked: {error.message}"]
+    except (apsw.Error, *MISLED) as error:  # of the kinds that a sound store cannot cause
+        return [f"{one.name} cannot be checked: {' '.join(str(error).split())}"]
 
 
 def counted(count: int, what: str) -> list[str]:
