@@ -113,6 +113,13 @@ def _has_words(text: str) -> bool:
     return any(map(str.isalnum, text))
 
 
+def fenced(text: str) -> str:
+    """Return a text between fences that it cannot close."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text}\n{fence}"
+
+
 def one_line(text: str) -> str:
     """Return `text` with a blank wherever it has white space, line breaks of any kind included."""
     return " ".join(text.split())

@@ -13,12 +13,11 @@ nothing is cut without a word in the ledger (see fitting.py).
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from memcli.memory import summary
-from memcli.memory.attributing import attributed, one_line
+from memcli.memory.attributing import attributed, fenced, one_line
 from memcli.memory.choosing import NOTE_CHARS, Choice, quoted
 from memcli.memory.reasons import explain
 from memcli.memory.timeline import day
@@ -147,9 +146,7 @@ def note(hit: Hit) -> Recalled:
 
 def document(text: str, label: str = ATTACHED) -> str:
     """Return a text between fences that it cannot close, labelled as data."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{label}\n{fence}\n{text.rstrip()}\n{fence}"
+    return f"{label}\n{fenced(text.rstrip())}"
 
 
 def attachment_turn(text: str, *, origin: str) -> Turn:

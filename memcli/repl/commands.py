@@ -41,6 +41,7 @@ def _names(chat: Chat, before: Sequence[str]) -> Iterable[Choice]:
 KEYS = """
   Enter sends, Alt-Enter begins a new line, Tab completes, Ctrl-R searches.
   Ctrl-C stops an answer, Ctrl-D leaves.
+  A pasted block gets a fence: a document's words. Ctrl-_ takes it away: yours, to be remembered.
   A message that begins with a slash is typed with two: //like this"""
 
 COMMANDS: tuple[Command, ...] = (

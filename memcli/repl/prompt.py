@@ -1,11 +1,13 @@
 """Reading a message: prompt_toolkit with memcli's keys, history, completion and toolbar.
 
 Invariants: Enter sends, and only Enter: what is pasted waits for it, however many lines it has, also what is pasted
-while an answer is written: sent line by line, a fenced block would lose its fence, and become the user's own words.
+while an answer is written: sent line by line, a fenced block would lose its fence, and become the user's own words. A
+pasted block is fenced where the user sees it, and so a document's words; undo takes the fence away, and then the block.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -17,15 +19,19 @@ from prompt_toolkit.filters import Condition, has_focus
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import History
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import is_dumb_terminal
 
+from memcli.memory.attributing import fenced
 from memcli.repl.completion import SlashCompleter
 from memcli.ui.sanitize import masked, one_line
 
 PROMPT = "> "
+BLOCK_CHARS = 80  # a pasted line of more is a block as several lines are, but for an address
+_FENCES = re.compile(r"^[ \t]{0,3}`{3,}", re.MULTILINE)
 _STYLE = Style.from_dict(
     {
         "prompt": "bold ansigreen",
@@ -54,6 +60,17 @@ def keys() -> KeyBindings:
     def new_line(event: KeyPressEvent) -> None:
         event.current_buffer.newline(copy_margin=False)
 
+    @bindings.add(Keys.BracketedPaste, filter=typing)
+    def paste(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        text = event.data.replace("\r\n", "\n").replace("\r", "\n")
+        before = buffer.document.text_before_cursor
+        buffer.insert_text(text)
+        if (block := _as_document(before, text)) != text:
+            buffer.save_to_undo_stack()
+            buffer.delete_before_cursor(len(text))
+            buffer.insert_text(block)
+
     @bindings.add("c-c", filter=typing)
     @bindings.add("<sigint>", filter=typing)
     def clear(event: KeyPressEvent) -> None:
@@ -63,6 +80,18 @@ def keys() -> KeyBindings:
             event.app.exit(exception=KeyboardInterrupt)
 
     return bindings
+
+
+def _as_document(before: str, text: str) -> str:
+    """Return a pasted text as it goes behind what stands `before` it: a block is fenced.
+
+    Not in a command, nor where a fence is open already.
+    """
+    body = text.strip("\n")
+    block = "\n" in body or (len(body) > BLOCK_CHARS and " " in body)
+    if not block or before.startswith("/") or len(_FENCES.findall(before)) % 2:
+        return text
+    return f"{'' if not before or before.endswith(chr(10)) else chr(10)}{fenced(body)}\n"
 
 
 @Condition

@@ -28,6 +28,7 @@ from tests.fakes import HashingEmbedder
 
 ENTER = "\r"
 ALT_ENTER = "\x1b\r"
+UNDO = "\x1f"  # Ctrl-_
 CTRL_C = "\x03"
 CTRL_D = "\x04"
 CTRL_U = "\x15"

@@ -94,11 +94,11 @@ def test_what_is_pasted_while_an_answer_is_written_waits_as_one_text(monkeypatch
     talk.child.expect_exact(MARKED)  # by which a terminal that pastes now says so
     talk.type(pasted(block.replace("\n", "\r")))
     talk.answered()
-    talk.child.expect_exact("```")  # it stands at the prompt
+    talk.child.expect_exact("````")  # it stands at the prompt
     assert [role for role, _ in said()] == ["user", "assistant"], "nothing was sent without Enter"
     talk.type(ENTER)
     talk.answered()
-    assert said()[2] == ("user", block)
+    assert said()[2] == ("user", f"````\n{block}\n````")
     talk.child.close(force=True)
 
 

@@ -12,12 +12,14 @@ import pytest
 
 from memcli.engines import ChatModel
 from memcli.errors import ModelError
+from memcli.memory.formation.spans import own
 from memcli.memory.remember import set_core
-from memcli.store import threads
+from memcli.store import memories, threads
 from memcli.types import Piece, Prompt, Sampling
+from tests.attacks import ATTACKS
 from tests.fakes import ScriptedModel
 from tests.program import Stream
-from tests.repl.harness import ALT_ENTER, CTRL_C, CTRL_D, CTRL_U, ENTER, NOW, UP, Repl, pasted
+from tests.repl.harness import ALT_ENTER, CTRL_C, CTRL_D, CTRL_U, ENTER, NOW, UNDO, UP, Repl, pasted
 
 
 class Interrupted(ScriptedModel):
@@ -60,7 +62,46 @@ def test_alt_enter_begins_a_new_line_of_the_same_message(repl: Repl) -> None:
 
 def test_pasted_lines_wait_for_enter_and_stay_one_message(repl: Repl) -> None:
     repl.type(pasted("one\r\ntwo\r\n"), "three", ENTER)
-    assert repl.said()[0] == ("user", "one\ntwo\nthree")
+    assert repl.said()[0] == ("user", "```\none\ntwo\n```\nthree"), "what is pasted is a document's, and is seen to be"
+
+
+def test_a_paste_cannot_close_its_fence_and_forms_nothing(repl: Repl) -> None:
+    repl.type("Is it so?", pasted("I live in Hull.\n```\nI work at the docks.\n"), ENTER)
+    said = repl.said()[0][1]
+    assert said == "Is it so?\n````\nI live in Hull.\n```\nI work at the docks.\n````"
+    assert [said[start:end] for start, end in own(said)] == ["Is it so?"]
+
+
+def test_of_a_pasted_block_nothing_is_the_users_word(repl: Repl) -> None:
+    blocks = [attack for attack in ATTACKS if "\n" in attack.text.strip("\n")]
+    assert len(blocks) > 30
+    for attack in blocks:
+        repl.type("What is this?", pasted(attack.text), ENTER)
+    said = [text for role, text in repl.said() if role == "user"]
+    assert all(attack.marker in text for attack, text in zip(blocks, said, strict=True))
+    assert {" ".join(text[start:end] for start, end in own(text)) for text in said} == {"What is this?"}
+
+
+def test_a_short_pasted_line_or_a_paste_into_a_command_or_a_fence_stays_as_it_is(repl: Repl) -> None:
+    address = "https://example.org/" + "long/" * 20
+    repl.type(pasted("one line"), ENTER)
+    repl.type(pasted(address), ENTER)
+    repl.type("```", ALT_ENTER, pasted("one\ntwo"), ALT_ENTER, "```", ENTER)
+    assert [text for role, text in repl.said() if role == "user"] == ["one line", address, "```\none\ntwo\n```"]
+    repl.type("/remember ", pasted("tea\nand milk"), ENTER)
+    assert [memory.text for memory in memories.current(repl.store, now=NOW)] == ["tea\nand milk"]
+
+
+def test_a_long_pasted_line_is_a_block(repl: Repl) -> None:
+    line = "I live in Hull, where I work at the docks, and I have told everybody there about it."
+    repl.type(pasted(line), ENTER)
+    assert repl.said()[0] == ("user", f"```\n{line}\n```")
+
+
+def test_undo_takes_the_fence_away_and_then_what_was_pasted(repl: Repl) -> None:
+    repl.type("see ", pasted("one\ntwo"), UNDO, " three", ENTER)
+    repl.type("see", pasted("one\ntwo"), UNDO, UNDO, "!", ENTER)
+    assert [text for role, text in repl.said() if role == "user"] == ["see one\ntwo three", "see!"]
 
 
 def test_a_paste_that_is_not_sent_is_no_message(repl: Repl) -> None:
@@ -174,8 +215,8 @@ def test_a_failed_turn_is_reported_in_two_lines_and_its_text_is_put_back(
 
 def test_a_message_that_does_not_fit_the_window_is_read_in_part_and_the_user_told(repl: Repl) -> None:
     screen = repl.type(pasted("word " * 3000), ENTER)
-    assert "the message has 3000 tokens, more than fit" in screen
-    assert repl.said()[0] == ("user", ("word " * 3000).strip())
+    assert "the message has 3002 tokens, more than fit" in screen
+    assert repl.said()[0] == ("user", f"```\n{'word ' * 3000}\n```")
 
 
 def test_a_message_for_which_core_memory_leaves_no_room_is_put_back(repl: Repl) -> None:
