@@ -126,7 +126,8 @@ SHAPES = (
         'were there, "differing": how many of these have another text, which stays, "passed_over": operations that '
         'were not taken, "dropped": {what: how many} of what nothing bears out, "words": {"messages": {trust: how '
         'many}, "memories": same}: whose words came in, "unsaid": memories that do not say so, "claimed": memories '
-        'that are the user\'s now, "lowered": instructions of others, kept as facts, "bad": [{"line", "reason"}]}',
+        'that are the user\'s now, "lowered": instructions of others, kept as facts, "bad": [{"file", "line", '
+        '"reason"}]}',
     ),
     (
         "export",

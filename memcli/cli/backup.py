@@ -9,7 +9,7 @@ import typer
 
 from memcli.cli.context import of
 from memcli.cli.options import AsJson
-from memcli.errors import NothingFound
+from memcli.errors import InputError, NothingFound
 from memcli.ui import shapes
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def backup(
     from memcli.store import backup as copying
 
     run = of(ctx)
+    if str(file) == "-":
+        raise InputError("a backup is a file, and is not written to standard output", "name the file")
     path = run.workspace.store_path
     if not path.exists():
         raise NothingFound(f"there is no store at {path}", "it is made by: memcli remember TEXT")

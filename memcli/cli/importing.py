@@ -77,7 +77,7 @@ def import_(
     if dry_run:
         _say(run, intake.foreseen(records), json=json, text=f"{len(records)} records can be imported")
         return
-    report = intake.Report(bad=[entry for _, lines in bad for entry in lines])
+    report = intake.Report(bad=[(name, *entry) for name, lines in bad for entry in lines])
     _write(run, records, report)
     _say(run, report, json=json, text=imported.summary(report))
 

@@ -23,6 +23,7 @@ from memcli.errors import StoreLocked, StoreUnwritable
 COPY, OLD = "-converting", "-replaced"  # endings of what a conversion has beside the store
 ENDINGS = (COPY, f"{COPY}-journal", OLD)  # SQLite keeps a journal of the copy while it makes it
 _POLL = 0.01  # seconds
+_PATIENCE = 12  # times as long as for one of SQLite's locks: a store of 100,000 items is converted in 12 s
 _PIECE = 1 << 20  # bytes of zeros that are written at a time
 
 
@@ -32,11 +33,11 @@ def passing(path: Path, wait_ms: int) -> Iterator[bool]:
 
     Where the folder cannot be locked nobody is held off, and nobody can convert. Raises StoreLocked.
     """
-    folder = None
+    folder, busy = None, f"a store in {path.parent} is being converted by another process"
     with suppress(OSError):
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        yield folder is not None and _lock(folder, path, fcntl.LOCK_SH, wait_ms)
+        yield folder is not None and _lock(folder, fcntl.LOCK_SH, _PATIENCE * wait_ms, busy)
     finally:
         if folder is not None:
             os.close(folder)
@@ -47,15 +48,16 @@ def alone(path: Path, wait_ms: int) -> Iterator[None]:
     """Keep everybody from opening the store for the block. Raises StoreLocked, StoreUnwritable."""
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        if not _lock(folder, path, fcntl.LOCK_EX, wait_ms):
+        busy = f"a store in {path.parent} is being opened or converted by another process"
+        if not _lock(folder, fcntl.LOCK_EX, wait_ms, busy):
             raise StoreUnwritable(f"{path.parent} cannot be locked", "move the store to a local disk, with --db")
         yield
     finally:
         os.close(folder)
 
 
-def _lock(folder: int, path: Path, kind: int, wait_ms: int) -> bool:
-    """Wait for the lock; return False where there are no such locks. Raises StoreLocked."""
+def _lock(folder: int, kind: int, wait_ms: int, busy: str) -> bool:
+    """Wait for the lock; return False where there are no such locks. Raises StoreLocked, which says what is `busy`."""
     deadline = time.monotonic() + wait_ms / 1000
     while True:
         try:
@@ -66,7 +68,7 @@ def _lock(folder: int, path: Path, kind: int, wait_ms: int) -> bool:
         except OSError:
             return False
         if time.monotonic() >= deadline:
-            raise StoreLocked(f"{path} is being opened or converted by another process", "try again in a moment")
+            raise StoreLocked(busy, "try again in a moment")
         time.sleep(_POLL)
 
 

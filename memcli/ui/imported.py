@@ -86,5 +86,5 @@ def shape(report: Report) -> Json:
         "unsaid": report.unsaid,
         "claimed": report.claimed,
         "lowered": report.lowered,
-        "bad": [{"line": number, "reason": reason} for number, reason in report.bad],
+        "bad": [{"file": name, "line": number, "reason": reason} for name, number, reason in report.bad],
     }

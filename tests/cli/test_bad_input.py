@@ -57,6 +57,16 @@ def test_a_config_file_that_names_no_store_makes_none(
     assert list(here.iterdir()) == []
 
 
+def test_a_backup_is_not_written_to_standard_output(
+    memcli: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    memcli("remember", "I like tea.")
+    before = list(tmp_path.iterdir())
+    assert is_one_clear_error(memcli("backup", "-"), 1, "name the file")
+    assert list(tmp_path.iterdir()) == before
+
+
 def test_a_place_in_the_home_of_nobody_is_refused(memcli: Program) -> None:
     memcli("remember", "I like tea.")
     place = "~nobody-of-this-name/x"

@@ -168,6 +168,14 @@ def test_keep_going_imports_the_good_lines_and_names_the_bad(memcli: Program) ->
     assert "line 1 passed over: not JSON" in done.err
 
 
+def test_of_several_files_a_bad_line_is_told_with_its_own(memcli: Program) -> None:
+    files = [memcli.home / name for name in ("one.jsonl", "two.jsonl")]
+    files[0].write_text(lines(HELLO) + "oops\n")
+    files[1].write_text("oops\n")
+    done = memcli("import", *map(str, files), "--keep-going", "--json")
+    assert [(bad["file"], bad["line"]) for bad in done.json["bad"]] == [(str(files[0]), 2), (str(files[1]), 1)]
+
+
 def test_dry_run_checks_and_writes_nothing(memcli: Program) -> None:
     assert first(memcli("import", "-", "--dry-run", stdin=lines(HELLO))) == "1 records can be imported"
     assert memcli("threads", "--json").json["threads"] == []

@@ -24,7 +24,7 @@ from memcli.types import Trust
 
 @dataclass
 class Report:
-    """Counts of records, `bad` lines, and whose words the imported messages and memories are.
+    """Counts of records, `bad` lines (file, number, reason), and whose words the imported messages and memories are.
 
     `known` were there before; `differing` of these say something else in the store, which stays. `passed_over` are
     operations that could not be taken; `dropped` are parts of records that nothing bears out, by their sort. `unsaid`
@@ -47,7 +47,7 @@ class Report:
     dropped: Counter[str] = field(default_factory=Counter)
     said: Counter[Trust] = field(default_factory=Counter)  # messages, by whose words they are
     kept: Counter[Trust] = field(default_factory=Counter)  # memories
-    bad: list[tuple[int, str]] = field(default_factory=list)
+    bad: list[tuple[str, int, str]] = field(default_factory=list)
 
     def add(self, more: Report) -> None:
         """Count what a batch came to."""
