@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,10 +10,11 @@ from memcli import config as settings
 from memcli.cli.context import Run, of
 from memcli.cli.options import AsJson
 from memcli.errors import ConfigError
-from memcli.memory import reindexing
-from memcli.memory.reindexing import Reindexed
 from memcli.store import index, rebinding
 from memcli.ui import shapes
+
+if TYPE_CHECKING:
+    from memcli.memory.reindexing import Reindexed
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +37,8 @@ def reindex(
 
     It may be interrupted and goes on when it is run again. Until it is done, search goes by words.
     """
+    from memcli.memory import reindexing
+
     run = of(ctx)
     name = embedder or run.config.text("embedder")
     store, opened = run.workspace.store, run.workspace.open_embedder(name)
