@@ -122,14 +122,13 @@ class Store:
 
         Raises as `open`, but for StoreDamaged, which reading raises.
         """
-        path = Path(os.path.realpath(path.expanduser()))
+        path = Path(os.path.realpath(named(path)))
         secret = _ask(path, key) if header.refuse_others(path) else None
         if secret is not None:
             header.refuse_wrong_key(path, secret)
         with gate.passing(path, busy_ms), Translated(path):
             store = cls(path, _connect(path, busy_ms, secret), busy_ms, secret=secret)
             store.run(header.READ_SHORT)
-            store.run("PRAGMA writable_schema = ON")  # so that tables are read beside one that makes no sense
             load_vectors(store.db)
         return store
 
