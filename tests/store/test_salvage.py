@@ -122,6 +122,18 @@ def test_bytes_that_are_no_text_cost_a_character_and_not_the_row(path: Path, tex
     assert found[changed] == "\ufffd" + texts[changed][1:]
 
 
+def test_numbers_that_no_row_ever_had_are_not_looked_for_one_by_one(path: Path, texts: dict[str, str]) -> None:
+    with Store.open(path) as store:
+        store.run("UPDATE sqlite_sequence SET seq = 3000000 WHERE name = 'messages'")
+        pages = store.value("PRAGMA page_count")
+    (root,) = pages_of(path, "messages")
+    data = path.read_bytes()
+    overwrite(path, int.from_bytes(data[root * PAGE + 8 : root * PAGE + 12], "big") - 1)  # the last page of messages
+    done = mend(path)
+    assert done.salvaged
+    assert 0 < MANY - done.salvaged.rows["messages"] < done.salvaged.lost["messages"] < 200 * pages
+
+
 def test_what_comes_to_nothing_leaves_no_file(path: Path, texts: dict[str, str]) -> None:
     for page in pages_of(path, "messages", "memories", "threads", "operations", "memory_tags", "memory_sources"):
         overwrite(path, page)
