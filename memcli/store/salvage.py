@@ -45,7 +45,7 @@ def salvage(damaged: Store, path: Path) -> Salvaged:
         fresh.run("PRAGMA foreign_keys = OFF")  # what is missing is seen when all is there
         fresh.run("DROP TRIGGER memories_rule_in")  # what is no rule is mended, as is this, and not lost
         for table in (*_NUMBERED, *_UNNUMBERED):
-            columns = [name for (name,) in fresh.rows(f"SELECT name FROM pragma_table_info('{table}')")]
+            columns = _columns(damaged, fresh, table)
             if table in _NUMBERED:
                 found = _numbered(damaged, table, columns)
             else:
@@ -55,6 +55,15 @@ def salvage(damaged: Store, path: Path) -> Salvaged:
         _notes(damaged, fresh)
         _give_threads(fresh)
     return Salvaged(path, rows, {table: count for table, count in lost.items() if count})
+
+
+def _columns(damaged: Store, fresh: Store, table: str) -> list[str]:
+    """Return our names of the columns that a table has; of an older schema it has the first of them."""
+    names = [name for (name,) in fresh.rows(f"SELECT name FROM pragma_table_info('{table}')")]
+    try:
+        return names[: int(damaged.value(f"SELECT count(*) FROM pragma_table_info('{table}')")) or None]
+    except _UNREADABLE:
+        return names
 
 
 def _put(fresh: Store, table: str, columns: list[str], found: Iterable[Row | None]) -> tuple[int, int]:
