@@ -80,7 +80,10 @@ class Workspace:
             return None
         from memcli.store import health
 
-        return next(iter(health.check(self._store)), None)
+        try:
+            return next(iter(health.check(self._store)), None)
+        except StoreLocked:
+            return None  # it cannot be told now, and another error is on its way
 
     def _finish_forgetting(self, store: Store) -> None:
         """Clean up after a forgetting that was cut short, as no process is at it any more."""

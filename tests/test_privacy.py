@@ -17,6 +17,7 @@ from typing import Any
 import pexpect
 import pytest
 
+from memcli.cli.app import FAMILIES, command_of
 from tests.inference.tiny import FULL, write_chat
 from tests.repl.harness import CTRL_D, ENTER, PROMPT_UP
 
@@ -280,3 +281,8 @@ def test_what_is_in_no_row_is_found() -> None:
         "home/.ssh/key",
     ]
     assert unlisted({"home/.cache/memcli/models/a.gguf", "home/.cache/", "home/.local/state/memcli/history"}) == []
+
+
+def test_no_command_is_left_out(home: Home) -> None:
+    used = {command_of(one["args"]) for one in everything(home)}
+    assert FAMILIES.keys() - used == {"edit"}, "which is used apart, on a terminal"

@@ -18,6 +18,7 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
+from memcli.cli.app import FAMILIES, command_of
 from memcli.store import messages, threads
 from memcli.store.database import Store
 from memcli.types import Role, Trust
@@ -103,6 +104,7 @@ def commands(home: Path, text: str, ids: list[str]) -> Iterator[tuple[str, ...]]
             ["backup", f"{named}.db"],
         ),
         *(["import", f"{named}.jsonl", "--dry-run"], ["import", text], ["backup", named], ["doctor", "--fix"]),
+        *(["unpin", text], ["unpin", memory], ["reindex"], ["reindex", "--embedder", text]),
         *(["encrypt"], ["decrypt"], ["rekey", "--json"], ["--passphrase-fd", text, "list"]),
     ):
         yield tuple(line)
@@ -147,6 +149,11 @@ def run(
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TERM", program.environ.get("TERM", "xterm"))  # Rich looks there
         check(program(*mode.options, *line, stdin=stdin, tty=mode.tty), mode, line)
+
+
+def test_no_command_is_left_out(tmp_path: Path) -> None:
+    tried = {command_of(line) for line in commands(tmp_path, WORST, ["memory", "message"])}
+    assert FAMILIES.keys() - tried == {"chat"}, "which is tried apart, by lines of stdin"
 
 
 def test_no_command_prints_a_control_byte(memcli: Program, model: ScriptedModel) -> None:

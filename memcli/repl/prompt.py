@@ -89,7 +89,8 @@ def _as_document(before: str, text: str) -> str:
     """
     body = text.strip("\n")
     block = "\n" in body or (len(body) > BLOCK_CHARS and " " in body)
-    if not block or before.startswith("/") or len(_FENCES.findall(before)) % 2:
+    command = before.startswith("/") and not before.startswith("//")
+    if not block or command or len(_FENCES.findall(before)) % 2:
         return text
     return f"{'' if not before or before.endswith(chr(10)) else chr(10)}{fenced(body)}\n"
 

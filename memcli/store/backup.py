@@ -120,8 +120,8 @@ def _finish_forgetting(store: Store) -> None:
 
 def require_place(store: Store, target: Path, *, replace: bool) -> None:
     """Raise InputError unless a backup may be written at `target`: over an older one only with `replace`."""
-    if target.name.endswith(COMPANIONS):
-        raise InputError(f"SQLite would take {target.name} for a part of another file", "choose another name")
+    if target.name.endswith(gate.TAKEN):
+        raise InputError(f"{target.name} would be taken for a part of another store", "choose another name")
     if not target.parent.is_dir():
         raise InputError(f"there is no folder {target.parent}", "make it first, or choose another place")
     for companion in (target.with_name(target.name + ending) for ending in COMPANIONS):

@@ -1,8 +1,8 @@
 """Encryption at rest: the cipher of SQLite3 Multiple Ciphers, the passphrase that opens it, and how a file shows it.
 
-Invariants: a passphrase and what is derived from it never stand in a statement's text, a file or an error; whether a
-file is encrypted can be told without them. Everything that SQLite writes for an encrypted store is encrypted, page by
-page and each with a checksum (Poly1305): the file, its write-ahead log and its journal.
+Invariants: a passphrase and what is derived from it never stand in a file or an error, and a passphrase in no text of a
+statement either; whether a file is encrypted can be told without them. Everything that SQLite writes for an encrypted
+store is encrypted, page by page and each with a checksum (Poly1305): the file, its write-ahead log and its journal.
 """
 
 from __future__ import annotations

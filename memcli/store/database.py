@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import apsw
 
 from memcli import __version__
-from memcli.errors import NoPassphrase, StoreError, StoreLocked, StoreUnwritable
+from memcli.errors import InputError, NoPassphrase, StoreError, StoreLocked, StoreUnwritable
 from memcli.paths import Paths, make_private, named
 from memcli.store import cipher, gate, header, migrations
 from memcli.store.cipher import Key
@@ -81,7 +81,8 @@ class Store:
         """Open the store at `path`, bringing an older schema up to date; make it where there is none and `create`.
 
         `key` is asked for the passphrase of an encrypted store, and not otherwise. Raises NothingFound (no file, and
-        not `create`), NotAStore, StoreNewer, StoreDamaged, StoreLocked, StoreUnwritable, NoPassphrase, WrongPassphrase.
+        not `create`), InputError (a name for none), NotAStore, StoreNewer, StoreDamaged, StoreLocked, StoreUnwritable,
+        NoPassphrase, WrongPassphrase.
         """
         path = Path(os.path.realpath(named(path)))
         made = _make_empty(path) if create else False
@@ -122,14 +123,13 @@ class Store:
 
         Raises as `open`, but for StoreDamaged, which reading raises.
         """
-        path = Path(os.path.realpath(path.expanduser()))
+        path = Path(os.path.realpath(named(path)))
         secret = _ask(path, key) if header.refuse_others(path) else None
         if secret is not None:
             header.refuse_wrong_key(path, secret)
         with gate.passing(path, busy_ms), Translated(path):
             store = cls(path, _connect(path, busy_ms, secret), busy_ms, secret=secret)
             store.run(header.READ_SHORT)
-            store.run("PRAGMA writable_schema = ON")  # so that tables are read beside one that makes no sense
             load_vectors(store.db)
         return store
 
@@ -278,6 +278,8 @@ def listed(values: Iterable[object]) -> str:
 
 def _make_empty(path: Path) -> bool:
     """Create `path` (0600) where nothing is, and tell whether it was this call that did."""
+    if path.name.endswith(gate.TAKEN) and not path.exists():
+        raise InputError(f"{path.name} would be taken for a part of another store", "choose another name: --db FILE")
     try:
         make_private(path.parent)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)

@@ -22,6 +22,7 @@ from memcli.errors import StoreLocked, StoreUnwritable
 
 COPY, OLD = "-converting", "-replaced"  # endings of what a conversion has beside the store
 ENDINGS = (COPY, f"{COPY}-journal", OLD)  # SQLite keeps a journal of the copy while it makes it
+TAKEN = ("-wal", "-shm", "-journal", *ENDINGS)  # a file that ends so belongs to another, and goes as that one wants
 _POLL = 0.01  # seconds
 _PATIENCE = 12  # times as long as for one of SQLite's locks: a store of 100,000 items is converted in 12 s
 _PIECE = 1 << 20  # bytes of zeros that are written at a time

@@ -32,7 +32,8 @@ APPLICATION_ID = int.from_bytes(b"mcli", "big")
 _SIZE = 100  # bytes; https://sqlite.org/fileformat.html#the_database_header
 _BEGINNING = 1 << 16  # bytes: the largest first page
 _LOGS = ("-wal", "-journal")
-# Without it SQLite reads nothing of a file that is shorter than its first page says.
+# Without it SQLite reads nothing of a file that is shorter than its first page says, nor beside a table that makes no
+# sense.
 READ_SHORT = "PRAGMA writable_schema = ON"
 
 

@@ -25,6 +25,7 @@ _UNNUMBERED = ("memory_tags", "memory_sources", "memory_conflicts", "core_versio
 _NUMBER = "row_number"  # no column is called so
 _NOTES = ("created_at", "created_by", "store")  # of meta: who made vectors is noted when there are new ones
 _UNREADABLE = (StoreDamaged, apsw.Error)
+_ROWS = 100  # of a page, about: of 4 KiB, in which the shortest row that memcli writes takes some 40 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def salvage(damaged: Store, path: Path) -> Salvaged:
         fresh.run("PRAGMA foreign_keys = OFF")  # what is missing is seen when all is there
         fresh.run("DROP TRIGGER memories_rule_in")  # what is no rule is mended, as is this, and not lost
         for table in (*_NUMBERED, *_UNNUMBERED):
-            columns = [name for (name,) in fresh.rows(f"SELECT name FROM pragma_table_info('{table}')")]
+            columns = _columns(damaged, fresh, table)
             if table in _NUMBERED:
                 found = _numbered(damaged, table, columns)
             else:
@@ -54,6 +55,15 @@ def salvage(damaged: Store, path: Path) -> Salvaged:
         _notes(damaged, fresh)
         _give_threads(fresh)
     return Salvaged(path, rows, {table: count for table, count in lost.items() if count})
+
+
+def _columns(damaged: Store, fresh: Store, table: str) -> list[str]:
+    """Return our names of the columns that a table has; of an older schema it has the first of them."""
+    names = [name for (name,) in fresh.rows(f"SELECT name FROM pragma_table_info('{table}')")]
+    try:
+        return names[: int(damaged.value(f"SELECT count(*) FROM pragma_table_info('{table}')")) or None]
+    except _UNREADABLE:
+        return names
 
 
 def _put(fresh: Store, table: str, columns: list[str], found: Iterable[Row | None]) -> tuple[int, int]:
@@ -91,7 +101,8 @@ def _numbered(damaged: Store, table: str, columns: list[str]) -> Iterator[Row | 
     """Yield the rows of a table in the order of their numbers, and None for each that is lost."""
     last = _last(damaged, table)
     seen = 0  # a damaged page may lead back to rows that were read
-    for number, row in _between(damaged, table, columns, 1, last) if last else ():
+    patience = _Patience(_ROWS * damaged.value("PRAGMA page_count"))
+    for number, row in _between(damaged, table, columns, 1, last, patience) if last else ():
         if number > seen:
             seen = number
             yield row
@@ -112,18 +123,28 @@ def _last(damaged: Store, table: str) -> int:
     return known
 
 
-def _between(damaged: Store, table: str, columns: list[str], low: int, high: int) -> Iterator[tuple[int, Row | None]]:
-    """Yield what is between two numbers, in halves where it cannot be read at once."""
+@dataclass
+class _Patience:
+    """How many numbers may still turn out to be unreadable: a damaged page may count rows that there never were."""
+
+    left: int
+
+
+def _between(
+    damaged: Store, table: str, columns: list[str], low: int, high: int, patience: _Patience
+) -> Iterator[tuple[int, Row | None]]:
+    """Yield what is between two numbers, in halves where it cannot be read at once and there is patience left."""
     sql = f"{_held(table, _NUMBER, *columns)} SELECT * FROM held WHERE {_NUMBER} BETWEEN ? AND ?"
     try:
         rows = damaged.rows(sql, (low, high))
     except _UNREADABLE:
-        if low == high:
+        if low == high or not patience.left:
+            patience.left = max(0, patience.left - 1)
             yield low, _as_bytes(damaged, table, columns, low)
             return
         middle = (low + high) // 2
-        yield from _between(damaged, table, columns, low, middle)
-        yield from _between(damaged, table, columns, middle + 1, high)
+        yield from _between(damaged, table, columns, low, middle, patience)
+        yield from _between(damaged, table, columns, middle + 1, high, patience)
         return
     yield from ((number, row) for number, *row in rows)  # type: ignore[misc]
 

@@ -22,7 +22,7 @@ from memcli.store.header import holds_store
 from memcli.store.scan import WIDTH, Windows, none, windows
 from memcli.store.spelling import spelled
 
-ENDINGS = ("", "-wal", "-shm", "-journal", *gate.ENDINGS)  # of a store's files: SQLite's, and a conversion's
+ENDINGS = ("", *gate.TAKEN)  # of a store's files: SQLite's, and a conversion's
 SHORTEST = 6  # characters: shorter texts occur by chance
 _BUDGET = 4 << 30  # characters read at most, about two seconds; beyond it, only every n-th text is looked for
 BESIDE = 3  # bytes of a window that may be a number of the file's own

@@ -50,7 +50,7 @@ def to_pages(store: Store, target: Path, *, now: str, force: bool, progress: Pro
             files.write(path, pages.document(store, clean, now), force=force)
             return _told(store, f"exported to {target}")
         made = [*pages.folder(store, clean, now)]
-        files.write_folder(path, made, mark=pages.MARK, force=force, progress=progress)
+        files.write_folder(path, made, mark=pages.MARK, within=pages.THREADS, force=force, progress=progress)
     return _told(store, f"exported to {target}: {len(made)} files")
 
 

@@ -37,9 +37,10 @@ def summary(report: Report) -> str:
 
 
 def words(report: Report) -> str:
-    """Return on one line whose words the messages and memories are, "" where there are none."""
-    told = {"messages": report.said, "memories": report.kept}
-    return "; ".join(f"{what}: {_whose(counts)}" for what, counts in told.items() if counts.total())
+    """Return on one line whose words the messages, memories and core blocks are, "" where there are none."""
+    counts = {"messages": report.said, "memories": report.kept}
+    told = [f"{what}: {_whose(each)}" for what, each in counts.items() if each.total()]
+    return "; ".join([*told, *([f"core blocks: {report.core} yours, in every context"] if report.core else [])])
 
 
 def _whose(counts: Mapping[Trust, int]) -> str:
@@ -48,9 +49,9 @@ def _whose(counts: Mapping[Trust, int]) -> str:
 
 def notices(report: Report) -> Iterator[str]:
     """Yield what the user should know of it."""
-    if report.unsaid and report.kept[Trust.DOCUMENT]:
+    if report.unsaid[Trust.DOCUMENT]:
         yield (
-            f"{report.unsaid} memories do not say whose words they are, and count as a document's;"
+            f"{report.unsaid[Trust.DOCUMENT]} memories do not say whose words they are, and count as a document's;"
             " the same command with --trust user makes them yours"
         )
     if report.claimed:
@@ -83,7 +84,7 @@ def shape(report: Report) -> Json:
             "messages": {trust.value: count for trust, count in report.said.items()},
             "memories": {trust.value: count for trust, count in report.kept.items()},
         },
-        "unsaid": report.unsaid,
+        "unsaid": report.unsaid.total(),
         "claimed": report.claimed,
         "lowered": report.lowered,
         "bad": [{"file": name, "line": number, "reason": reason} for name, number, reason in report.bad],

@@ -8,8 +8,10 @@ from pathlib import Path
 import apsw
 import pytest
 
+from memcli.errors import StoreLocked
 from memcli.store import backup as copying
-from memcli.store import memories
+from memcli.store import health, memories
+from memcli.store.database import Store
 from memcli.store.purge import Receipt
 from memcli.workspace import Workspace
 from tests.fakes import OtherEmbedder
@@ -171,8 +173,14 @@ def test_a_bug_in_a_damaged_store_is_told_as_damage_and_in_a_sound_one_as_a_bug(
     def broken(*args: object, **more: object) -> None:
         raise ValueError("oh")
 
+    def locked(store: Store) -> list[str]:
+        raise StoreLocked("another process has it")
+
     monkeypatch.setattr(memories, "current", broken)
     assert memcli("list").status == 70
+    with monkeypatch.context() as patched:
+        patched.setattr(health, "check", locked)
+        assert memcli("list").status == 70, "whether the store is damaged cannot be told"
     harm(store, "UPDATE threads SET window_start = 99")
     done = memcli("list")
     assert (done.status, "doctor --fix" in done.err, "ValueError" in memcli.paths.log.read_text()) == (5, True, True)

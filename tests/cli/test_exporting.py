@@ -36,7 +36,8 @@ def test_export_import_export_gives_the_same_bytes(full: Program, other: Program
     done = other("import", file)
     assert done.out == (
         "imported 5 messages, 5 memories, 1 core blocks, 2 threads, 1 summaries, 5 operations\n"
-        "messages: 2 yours, 2 the assistant's, 1 of documents; memories: 5 yours\n"
+        "messages: 2 yours, 2 the assistant's, 1 of documents; memories: 5 yours;"
+        " core blocks: 1 yours, in every context\n"
     )
     assert done.err == ""
     assert other("export").out == exported.out
@@ -221,10 +222,28 @@ def test_trust_user_says_whose_words_they_are(memcli: Program) -> None:
     assert (done["words"], done["unsaid"], done["lowered"]) == ({"messages": {}, "memories": {"user": 1}}, 1, 0)
 
 
+def test_only_memories_that_do_not_say_whose_words_they_are_are_said_to_count_as_a_documents(memcli: Program) -> None:
+    file = '{"type": "memory", "text": "I fly kites."}\n{"type": "memory", "trust": "document", "text": "Kites fly."}\n'
+    done = memcli("import", "-", "--trust", "user", stdin=file)
+    assert done.out == "imported 2 memories\nmemories: 1 yours, 1 of documents\n"
+    assert done.err == ""
+
+
+def test_an_import_says_that_core_blocks_stand_in_every_context(memcli: Program) -> None:
+    block = '{"type": "core", "label": "user", "text": "A vet."}\n'
+    for options in (["--dry-run"], []):
+        told = memcli("import", "-", *options, stdin=block).out.splitlines()[1:]
+        assert told == ["core blocks: 1 yours, in every context"]
+    assert memcli("import", "-", stdin=block).out == "imported nothing new; 1 known already\n"
+
+
 def test_dry_run_says_whose_words_would_come_in(full: Program, other: Program) -> None:
     exported = full("export").out
     done = other("import", "-", "--dry-run", stdin=exported)
-    assert done.out.splitlines()[1] == ("messages: 2 yours, 2 the assistant's, 1 of documents; memories: 5 yours")
+    assert done.out.splitlines()[1] == (
+        "messages: 2 yours, 2 the assistant's, 1 of documents; memories: 5 yours;"
+        " core blocks: 1 yours, in every context"
+    )
     assert other("export").out == '{"type": "store", "memcli": 1, "marks": {}}\n'
     words = other("import", "-", "--dry-run", "--json", stdin=exported).json["words"]
     assert words["messages"] == {"user": 2, "assistant": 2, "document": 1}

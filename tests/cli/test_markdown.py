@@ -83,6 +83,18 @@ def test_an_earlier_export_is_replaced_when_asked_and_nothing_else_is(full: Prog
     assert "is not of an export" in done.err
 
 
+def test_a_users_copies_of_pages_are_no_pages_of_an_earlier_export(full: Program, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    full("export", "--format", "markdown", "-o", folder)
+    (folder / "archive").mkdir()
+    copies = [folder / "all.md", folder / "archive" / "memories.md"]
+    full("export", "-o", copies[0])
+    copies[1].write_bytes((folder / "memories.md").read_bytes())
+    before = [copy.read_bytes() for copy in copies]
+    assert full("export", "--format", "markdown", "-o", folder, "--force").status == 0
+    assert [copy.read_bytes() for copy in copies] == before
+
+
 def test_a_file_that_ends_in_md_is_one_document(full: Program, tmp_path: Path) -> None:
     file = tmp_path / "all.md"
     assert full("export", "-o", file).status == 0

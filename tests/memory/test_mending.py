@@ -186,6 +186,14 @@ DAMAGE: dict[str, tuple[str, str]] = {
         f"UPDATE chunks_vec SET embedding = CAST(zeroblob(252) || x'0000807f' AS BLOB) WHERE chunk_id = {FIRST}",
         "1 vectors are none that an embedder makes",
     ),
+    "bytes of a tag": (
+        "INSERT INTO memory_tags SELECT id, CAST(x'41ff' AS TEXT) FROM memories WHERE kind = 'procedural'",
+        "1 texts hold bytes that are no characters",
+    ),
+    "bytes of a note": (
+        "UPDATE meta SET value = CAST(x'41ff' AS TEXT) WHERE key = 'created_by'",
+        "1 texts hold bytes that are no characters",
+    ),
     "forgotten text": (
         "INSERT INTO forgetting VALUES ('my locker code', 0)",
         "1 texts are still noted that were forgotten",

@@ -92,6 +92,11 @@ def test_a_short_pasted_line_or_a_paste_into_a_command_or_a_fence_stays_as_it_is
     assert [memory.text for memory in memories.current(repl.store, now=NOW)] == ["tea\nand milk"]
 
 
+def test_a_block_pasted_into_a_message_that_begins_with_a_slash_is_a_documents(repl: Repl) -> None:
+    repl.type("//etc says ", pasted("I live in Hull.\nI work there."), ENTER)
+    assert repl.said()[0] == ("user", "/etc says \n```\nI live in Hull.\nI work there.\n```")
+
+
 def test_a_long_pasted_line_is_a_block(repl: Repl) -> None:
     line = "I live in Hull, where I work at the docks, and I have told everybody there about it."
     repl.type(pasted(line), ENTER)

@@ -117,7 +117,7 @@ def test_an_older_backup_is_replaced_only_when_told(filled: Filled, target: Path
 
 
 @pytest.mark.parametrize(
-    "kind", ["itself", "link", "hard link", "folder", "text", "database", "log", "used", "nowhere"]
+    "kind", ["itself", "link", "hard link", "folder", "text", "database", "log", "replaced", "used", "nowhere"]
 )
 def test_a_place_that_is_something_else_is_refused_and_left_as_it_is(filled: Filled, target: Path, kind: str) -> None:
     store, safe = filled.store, target.parent
@@ -135,6 +135,8 @@ def test_a_place_that_is_something_else_is_refused_and_left_as_it_is(filled: Fil
         apsw.Connection(str(target)).execute("CREATE TABLE t (x)")
     elif kind == "log":
         target = safe / "copy.db-wal"
+    elif kind == "replaced":  # a file that the next memcli overwrites
+        target = safe / "copy.db-replaced"
     elif kind == "nowhere":
         target = safe / "none" / "copy.db"
     elif kind == "used":

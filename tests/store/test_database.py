@@ -15,6 +15,7 @@ import apsw
 import pytest
 
 from memcli.errors import (
+    InputError,
     MemcliError,
     NotAStore,
     NothingFound,
@@ -315,6 +316,12 @@ def test_a_nested_transaction_rolls_back_alone(store: Store) -> None:
 def test_a_mistake_in_sql_is_not_dressed_up_as_a_fault_of_the_store(store: Store) -> None:
     with pytest.raises(apsw.SQLError):
         store.run("SELEKT")
+
+
+@pytest.mark.parametrize("ending", ["-wal", "-journal", "-converting", "-replaced"])
+def test_no_store_is_made_under_a_name_by_which_another_one_would_remove_it(path: Path, ending: str) -> None:
+    refused = refusal(path.with_name(f"{path.name}{ending}"), InputError)
+    assert "a part of another store" in refused.message
 
 
 @pytest.mark.parametrize("replaced", [False, True])

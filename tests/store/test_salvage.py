@@ -9,7 +9,7 @@ import pytest
 from memcli.errors import StoreDamaged
 from memcli.memory import mending
 from memcli.memory.mending import Outcome
-from memcli.store import health
+from memcli.store import health, migrations
 from memcli.store.database import Store
 from tests.fakes import HashingEmbedder
 from tests.store.making import NOW, Filled
@@ -120,6 +120,38 @@ def test_bytes_that_are_no_text_cost_a_character_and_not_the_row(path: Path, tex
     assert found.keys() == texts.keys()
     (changed,) = {id_ for id_ in texts if found[id_] != texts[id_]}
     assert found[changed] == "\ufffd" + texts[changed][1:]
+
+
+def test_of_an_older_schema_that_cannot_be_brought_up_to_date_rows_are_salvaged_too(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(migrations, "NEWEST", 5)
+        with Store.open(path) as store:
+            values = [(f"fact{n}", f"fact number {n} " * 20, NOW) for n in range(MANY)]
+            sql = "INSERT INTO memories (id, kind, text, trust, created_at) VALUES (?, 'semantic', ?, 'user', ?)"
+            store.run_many(sql, values)
+            root = store.value("SELECT rootpage FROM sqlite_schema WHERE name = 'memories'") - 1
+    data = path.read_bytes()
+    overwrite(path, int.from_bytes(data[root * PAGE + 8 : root * PAGE + 12], "big") - 1)  # the last page of memories
+    with pytest.raises(StoreDamaged):
+        Store.open(path)
+    with Store.unsettled(path) as store:
+        done = mending.rescue(store, "damaged", HashingEmbedder(), NOW)
+    assert done
+    assert 0 < len(salvaged(done)) < MANY
+
+
+def test_numbers_that_no_row_ever_had_are_not_looked_for_one_by_one(path: Path, texts: dict[str, str]) -> None:
+    with Store.open(path) as store:
+        store.run("UPDATE sqlite_sequence SET seq = 3000000 WHERE name = 'messages'")
+        pages = store.value("PRAGMA page_count")
+    (root,) = pages_of(path, "messages")
+    data = path.read_bytes()
+    overwrite(path, int.from_bytes(data[root * PAGE + 8 : root * PAGE + 12], "big") - 1)  # the last page of messages
+    done = mend(path)
+    assert done.salvaged
+    assert 0 < MANY - done.salvaged.rows["messages"] < done.salvaged.lost["messages"] < 200 * pages
 
 
 def test_what_comes_to_nothing_leaves_no_file(path: Path, texts: dict[str, str]) -> None:

@@ -96,18 +96,20 @@ def write_folder(
     pages: Sequence[tuple[str, Iterable[str]]],
     *,
     mark: str,
+    within: str,
     force: bool,
     progress: Callable[[int, int], None],
 ) -> None:
     """Write pages into a folder that is new or empty, or with `force` over those of an earlier export.
 
-    Pages that an earlier export left and that are none any more are removed; what does not begin with `mark` is not
-    memcli's, and stays. Raises InputError, before anything is written where a page would take the place of such a file.
+    Pages that an earlier export left in the folder `within` it, and that are none any more, are removed; elsewhere a
+    page is a copy of the user's. What does not begin with `mark` is not memcli's, and stays. Raises InputError, before
+    anything is written where a page would take the place of such a file.
     """
     try:
         if folder.is_dir() and any(folder.iterdir()) and not force:
             raise InputError(f"{folder} is there already and holds files", "another name, or --force")
-        before = set(_marked(folder, mark)) if folder.is_dir() else set()
+        before = set(_marked(folder, within, mark)) if folder.is_dir() else set()
         for name, _ in pages:
             if (folder / name).exists() and folder / name not in before:
                 raise InputError(f"{folder / name} is not of an export", "move it away, or export to another folder")
@@ -116,14 +118,15 @@ def write_folder(
             before.discard(folder / name)
             progress(done, len(pages))
         for left in before:
-            left.unlink(missing_ok=True)
+            if left.parent == folder / within:
+                left.unlink(missing_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from None
 
 
-def _marked(folder: Path, mark: str) -> Iterator[Path]:
-    """Yield the pages that an export has written into a folder."""
-    for path in (*folder.glob("*.md"), *folder.glob("*/*.md")):
+def _marked(folder: Path, within: str, mark: str) -> Iterator[Path]:
+    """Yield the pages that an export has written into a folder and the one within it."""
+    for path in (*folder.glob("*.md"), *(folder / within).glob("*.md")):
         if path.is_file() and not path.is_symlink():
             with path.open("rb") as file:
                 if file.read(len(mark)) == mark.encode():

@@ -41,10 +41,10 @@ class Report:
     known: int = 0
     differing: int = 0
     passed_over: int = 0
-    unsaid: int = 0
     claimed: int = 0
     lowered: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
+    unsaid: Counter[Trust] = field(default_factory=Counter)  # memories, by whose words they count as
     said: Counter[Trust] = field(default_factory=Counter)  # messages, by whose words they are
     kept: Counter[Trust] = field(default_factory=Counter)  # memories
     bad: list[tuple[str, int, str]] = field(default_factory=list)
@@ -62,9 +62,10 @@ class Report:
     def keep(self, record: NewMemory | OldMemory) -> None:
         """Count a memory."""
         self.memories += 1
-        self.kept[record.trust if isinstance(record, NewMemory) else record.memory.trust] += 1
+        trust = record.trust if isinstance(record, NewMemory) else record.memory.trust
+        self.kept[trust] += 1
         self.lowered += record.lowered
-        self.unsaid += isinstance(record, NewMemory) and record.unsaid
+        self.unsaid[trust] += isinstance(record, NewMemory) and record.unsaid
 
 
 def foreseen(records: Iterable[Record]) -> Report:

@@ -119,25 +119,25 @@ def texts(store: Store) -> list[str]:
     return counted(sum(len(rows) for rows in _no_texts(store).values()), "texts hold bytes that are no characters")
 
 
-def _no_texts(store: Store) -> dict[tuple[str, str], list[tuple[int, str]]]:
-    """Return by table and column the numbers of the rows, and what their texts are without those bytes."""
+def _no_texts(store: Store) -> dict[tuple[str, str], list[tuple[str, bytes]]]:
+    """Return by table and column what the texts are without those bytes, and with them."""
     found = {}
     for table, columns in traces.texts_of(store).items():
         for column in columns:
             try:
                 store.each(f'SELECT "{column}" FROM "{table}"')
             except StoreDamaged:
-                rows = store.rows(f'SELECT rowid, CAST("{column}" AS BLOB) FROM "{table}" WHERE "{column}" IS NOT NULL')
-                read = [(id_, data, data.decode("utf-8", errors="replace")) for id_, data in rows]
-                found[table, column] = [(id_, text) for id_, data, text in read if text.encode() != data]
+                rows = store.rows(f'SELECT CAST("{column}" AS BLOB) FROM "{table}" WHERE "{column}" IS NOT NULL')
+                read = [(data.decode("utf-8", errors="replace"), data) for (data,) in rows]
+                found[table, column] = [(text, data) for text, data in read if text.encode() != data]
     return found
 
 
 def _replace_bytes(store: Store, means: Means) -> None:
     with store.atomic():
         for (table, column), rows in _no_texts(store).items():
-            sql = f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = ?'
-            store.run_many(sql, [(text, id_) for id_, text in rows])
+            # By what they hold: not every table numbers its rows.
+            store.run_many(f'UPDATE "{table}" SET "{column}" = ? WHERE CAST("{column}" AS BLOB) = ?', rows)
 
 
 PAGES = Check(
