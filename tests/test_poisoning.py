@@ -76,6 +76,17 @@ def _drive(memcli: Program, model: ScriptedModel, file: Path, *, every: bool) ->
     assert memcli("consolidate").status == 0
 
 
+def test_no_imported_file_writes_core_memory_but_as_the_users_word(memcli: Program) -> None:
+    lines = [
+        _record(type="core", label=f"l{number}", text=attack.text, **({"trust": trust} if trust else {}))
+        for trust in ("", *OTHERS)
+        for number, attack in enumerate(ATTACKS)
+    ]
+    done = memcli("import", "-", "--keep-going", "--json", stdin="\n".join(lines))
+    assert len(done.json["bad"]) == len(lines)
+    assert memcli("core", "--json").json == {"blocks": []}
+
+
 def told_apart(segments: list[dict[str, Any]], marker: str) -> int:
     """Check every segment that has the marker, and return how many notes have it."""
     notes = 0

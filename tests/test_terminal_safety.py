@@ -58,7 +58,7 @@ def fill(home: Path, memcli: Program, text: str) -> None:
         for role in ("user", "assistant", "tool", "system")
     ]
     lines += [{"type": "memory", "text": f"{text} {trust}", "trust": trust} for trust in Trust]
-    lines += [{"type": "core", "label": "user", "text": text}]
+    lines += [{"type": "core", "trust": "user", "label": "user", "text": text}]
     (home / "lines.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     assert memcli("import", str(home / "lines.jsonl")).status == 0
     assert memcli("remember", f"I am here {text}", "--tag", "here").status == 0

@@ -230,7 +230,7 @@ def test_only_memories_that_do_not_say_whose_words_they_are_are_said_to_count_as
 
 
 def test_an_import_says_that_core_blocks_stand_in_every_context(memcli: Program) -> None:
-    block = '{"type": "core", "label": "user", "text": "A vet."}\n'
+    block = '{"type": "core", "trust": "user", "label": "user", "text": "A vet."}\n'
     for options in (["--dry-run"], []):
         told = memcli("import", "-", *options, stdin=block).out.splitlines()[1:]
         assert told == ["core blocks: 1 yours, in every context"]

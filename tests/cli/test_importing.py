@@ -54,7 +54,7 @@ def test_duplicate_texts_are_all_imported(memcli: Program) -> None:
 def test_memories_core_blocks_and_threads_are_imported_too(memcli: Program) -> None:
     records = lines(
         {"type": "memory", "text": "Likes tea.", "kind": "semantic", "tags": ["drink"]},
-        {"type": "core", "label": "user", "text": "A vet."},
+        {"type": "core", "trust": "user", "label": "user", "text": "A vet."},
         {"type": "thread", "name": "work"},
     )
     assert first(memcli("import", "-", stdin=records)) == "imported 1 memories, 1 core blocks, 1 threads"
@@ -85,8 +85,8 @@ def test_memories_core_blocks_and_threads_that_are_there_already_are_known_again
         {"type": "memory", "text": "Likes tea."},
         {"type": "memory", "text": "Liked milk.", "expires_at": "2001-01-01"},
         {"type": "memory", "id": "abc123", "text": "Has a dog."},
-        {"type": "core", "label": "user", "text": "A cook."},
-        {"type": "core", "label": "user", "text": "A vet."},
+        {"type": "core", "trust": "user", "label": "user", "text": "A cook."},
+        {"type": "core", "trust": "user", "label": "user", "text": "A vet."},
         {"type": "thread", "name": "work"},
     )
     assert memcli("import", "-", stdin=records).out.startswith("imported 3 memories, 1 core blocks, 1 threads")
@@ -150,6 +150,8 @@ def test_only_line_feeds_end_a_line(memcli: Program) -> None:
         ('{"type": "memory", "text": "x", "superseded_by": "abc"}', "superseded_by is not imported but from an export"),
         ('{"type": "memory", "text": "x", "id": "17"}', "id '17' is not"),
         ('{"type": "memory", "text": "\\u200b"}', "nothing to remember"),
+        ('{"type": "core", "label": "a", "text": "x"}', 'it takes "trust": "user", or --trust user'),
+        ('{"type": "core", "label": "a", "text": "x", "trust": "tool"}', 'it takes "trust": "user", or --trust user'),
         ('{"type": "core", "label": "a b", "text": "x"}', "'a b' cannot be a label"),
         ('{"type": "core", "label": "a", "text": "' + "x" * 2001 + '"}', "at most 2000 fit"),
     ],
@@ -256,7 +258,7 @@ VALUES = st.recursive(
 GOOD: list[dict[str, Any]] = [
     HELLO,
     {"type": "memory", "text": "x"},
-    {"type": "core", "label": "a", "text": "x"},
+    {"type": "core", "trust": "user", "label": "a", "text": "x"},
     {"type": "thread", "name": "a"},
 ]
 

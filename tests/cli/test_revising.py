@@ -107,7 +107,8 @@ def test_core_memory_says_again_what_it_said(memcli: Program) -> None:
 
 
 def test_an_imported_core_block_is_taken_back_and_imported_messages_are_not(memcli: Program) -> None:
-    file = '{"type": "core", "label": "user", "text": "A baker."}\n{"thread": "t", "role": "user", "content": "Hi."}\n'
+    block = '{"type": "core", "trust": "user", "label": "user", "text": "A baker."}\n'
+    file = block + '{"thread": "t", "role": "user", "content": "Hi."}\n'
     assert memcli("import", "-", stdin=file).status == 0
     done = memcli("undo", "--yes")
     assert "passed over: import by import" in done.err

@@ -132,7 +132,7 @@ def test_a_log_is_not_mixed_with_another_and_what_comes_in_is_looked_at_like_any
 def test_a_core_block_that_is_there_is_never_overwritten(store: Store, other: Store) -> None:
     core.put(store, "user", "A baker.", NOW)
     core.put(other, "user", "A vet.", NOW)
-    for text in (export(store), '{"type": "core", "label": "user", "text": "A baker."}'):
+    for text in (export(store), '{"type": "core", "trust": "user", "label": "user", "text": "A baker."}'):
         report = bring_in(other, text)
         assert (report.core, report.known, report.differing) == (0, 1, 1)
     block = core.get(other, "user")

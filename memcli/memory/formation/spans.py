@@ -92,6 +92,13 @@ _HANDING_OVER = re.compile(  # as far as a colon
     r"|\b(?:following|below|here it is|here you go))$",
     re.IGNORECASE,
 )
+_HIS_OWN = re.compile(  # and yet nothing is handed over: what is to be kept, and an address
+    r"\W*(?:(?:please|pls|and|also|just|now|ok(?:ay)?|so|(?:can|could) you)\W+){0,4}"
+    r"(?:remember|memori[sz]e|(?:keep|bear) in mind|do(?:n['’]?t| not) forget)(?: the| this| these)?"
+    r"(?: following)?(?: (?:facts?|things?|points?))?(?: about me)?$"
+    r"|[^\n]{0,60}\bmy (?:[\w'’-]+ )?e-?mail(?: address)? is$",
+    re.IGNORECASE,
+)
 _SHOWING = re.compile(rf"\b(?:{_SHOWN})\b[^\n:?!.]{{0,60}}$", re.IGNORECASE)  # as far as a colon that ends its line
 _CLAUSE_END = re.compile(r"[\n:?!.]")
 _TIME = re.compile(r"\d")
@@ -234,7 +241,8 @@ def _colons(text: str) -> Iterator[int]:
         colon = match.start()
         if match[0] == ":" and not _TIME.match(text, colon + 1):
             shows = _BREAK.match(text, colon + 1) and _SHOWING.search(text, clause, colon)
-            if shows or _HANDING_OVER.search(text, clause, colon):
+            handed = shows or _HANDING_OVER.search(text, clause, colon)
+            if handed and not _HIS_OWN.match(text, clause, colon):
                 yield colon + 1
         clause = colon
 

@@ -109,7 +109,7 @@ def _record(value: Any, seen: Counter[str], unsaid: Trust) -> Record:
     if type_ == "memory":
         return foreign.memory(value, unsaid)
     if type_ == "core":
-        return foreign.block(value)
+        return foreign.block(value, unsaid)
     if type_ == "thread":
         return foreign.thread(value)
     if isinstance(type_, str) and type_ in _EXPORTED:

@@ -64,7 +64,7 @@ def memory(value: Values, unsaid: Trust) -> NewMemory:
         if value.get(key) is not None:
             raise BadLine(f"a memory with {key} is not imported but from an export")
     text = remember.check_text(fields.text(value, "text"))
-    told = fields.optional(value, "trust", lambda v, key: fields.word(v, key, Trust))
+    told = _told(value)
     kind = None if value.get("kind", "auto") == "auto" else fields.word(value, "kind", Kind)
     return new_memory(
         text,
@@ -78,6 +78,11 @@ def memory(value: Values, unsaid: Trust) -> NewMemory:
         valid_to=fields.day(value, "valid_to"),
         expires_at=fields.time(value, "expires_at"),
     )
+
+
+def _told(value: Values) -> Trust | None:
+    """Return whose words a record says that it is; None where it does not."""
+    return fields.optional(value, "trust", lambda v, key: fields.word(v, key, Trust))
 
 
 def new_memory(text: str, kind: Kind | None, told: Trust | None, unsaid: Trust, **more: Any) -> NewMemory:
@@ -96,9 +101,12 @@ def new_memory(text: str, kind: Kind | None, told: Trust | None, unsaid: Trust, 
     )
 
 
-def block(value: Values) -> NewBlock:
-    """Return a core block."""
-    return NewBlock(*checked_block(value))
+def block(value: Values, unsaid: Trust) -> NewBlock:
+    """Return a core block, which is the user's, or none; `unsaid` as for a memory."""
+    label, text = checked_block(value)
+    if (_told(value) or unsaid) is not Trust.USER:
+        raise BadLine('core memory is your own word in every context: it takes "trust": "user", or --trust user')
+    return NewBlock(label, text)
 
 
 def checked_block(value: Values) -> tuple[str, str]:
