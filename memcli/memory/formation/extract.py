@@ -33,9 +33,10 @@ _LEADS = (
     r"some background|status change|change of plan|update|news|(?:small |quick |gentle )?(?:reminder|note)(?: that)?|"
     r"note that|hi|hiya|hey|hello|anyway|anyways|plus|because|cos|cuz|since|as|right|sorry|actually|look|listen|see|"
     r"honestly|tbh|basically|in case (?:it helps|you need it|it matters)|if it helps|if it matters|remember(?: that)?|"
-    r"please (?:remember|note)(?: that)?|(?:keep|bear) in mind(?: that)?|do(?:n['’]?t| not) forget(?: that)?|then|now that|though|although|"
-    r"which|unrelated|one more thing|p\.?s|first|second|third|lastly|finally|good|great|perfect|thanks|thank you|"
-    r"cheers|lol|haha|ugh|yes|yeah|yep|no|nope|(?:the|these) following(?: (?:facts|things|points))?(?: about me)?"
+    r"please (?:remember|note)(?: that)?|(?:keep|bear) in mind(?: that)?|do(?:n['’]?t| not) forget(?: that)?|then|"
+    r"now that|though|although|which|unrelated|one more thing|p\.?s|first|second|third|lastly|finally|good|great|"
+    r"perfect|thanks|thank you|cheers|lol|haha|ugh|yes|yeah|yep|no|nope|"
+    r"(?:the|these) following(?: (?:facts|things|points))?(?: about me)?"
 )
 _SUBJECTS = (
     r"i|i['’]\w+|im|ive|my|we|we['’]\w+|our|the|he|she|they|it|there|from now on|please|call|never|always|when\w*"
