@@ -171,3 +171,8 @@ def test_a_text_cannot_get_out_of_how_it_was_pasted(pasted: str) -> None:
 def test_what_ends_with_a_colon_is_the_users_own_where_it_hands_nothing_over() -> None:
     assert "chess" in " ".join(said("My hobbies are:\nchess and go"))
     assert "wasps" not in " ".join(said("Here is what I got:\nI keep wasps"))
+
+
+def test_a_fence_that_another_sort_overlaps_is_not_closed_by_it() -> None:
+    text = 'So?\n"""\n```\n"""\nI live in Hull.\n```'
+    assert [text[start:end] for start, end in own(text)] == ["So?"]
