@@ -100,6 +100,36 @@ def test_rows_of_sound_pages_are_salvaged_and_lost_ones_counted(path: Path, text
     assert 0 < len(lost) <= done.salvaged.lost["messages"] < MANY / 2
 
 
+@pytest.mark.parametrize("gap", [0, 2])
+def test_where_the_end_of_a_table_is_lost_what_stands_before_it_is_salvaged(path: Path, gap: int) -> None:
+    with Store.open(path) as store, store.atomic():
+        filled = Filled(store)
+        kept = [filled.keep(f"fact number {n} " * 20).text for n in range(MANY)]
+    (root,) = pages_of(path, "memories")
+    data = path.read_bytes()[root * PAGE : (root + 1) * PAGE]
+    leaves = [int.from_bytes(data[at : at + 4]) - 1 for at in _cells(data)]
+    lost = [int.from_bytes(data[8:12]) - 1, *leaves[3 : 3 + gap]]  # the last, and some in the middle
+    held = [text for text in kept if not any(text.encode() in _page(path, page) for page in lost)]
+    assert 100 < len(held) < MANY
+    for page in lost:
+        overwrite(path, page)
+    saved = mend(path).salvaged
+    assert saved is not None
+    assert saved.lost["memories"] >= 1
+    with Store.open(saved.path) as store:
+        assert [text for (text,) in store.rows("SELECT text FROM memories ORDER BY rowid")] == held
+
+
+def _page(path: Path, number: int) -> bytes:
+    return path.read_bytes()[number * PAGE : (number + 1) * PAGE]
+
+
+def _cells(interior: bytes) -> list[int]:
+    """Return where the cells of an interior page of a table stand in it, in order (SQLite file format, 1.6)."""
+    count = int.from_bytes(interior[3:5])
+    return [int.from_bytes(interior[12 + 2 * n : 14 + 2 * n]) for n in range(count)]
+
+
 def test_messages_whose_threads_are_lost_get_a_thread_of_the_same_id(path: Path, texts: dict[str, str]) -> None:
     (root,) = pages_of(path, "threads")
     overwrite(path, root)
