@@ -124,7 +124,7 @@ def _tell_salvaged(run: Run, saved: Salvaged) -> None:
     counts = ", ".join(f"{saved.rows[what]:,} {what}" for what in ("memories", "messages", "threads"))
     lost = ", ".join(f"{count:,} of {table}" for table, count in saved.lost.items())
     run.terminal.out(f"What can be read of it is now a store of its own: {saved.path}, with {counts}")
-    run.terminal.out(f"Rows that cannot be read: {lost}" if lost else "No row was seen to be lost.")
+    run.terminal.out(f"Rows seen to be lost: {lost}; there may be more" if lost else "No row was seen to be lost.")
     run.terminal.out("Compare it with your last backup; to go on with it, put it in the place of the damaged file")
     run.terminal.out("while no memcli runs.")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -68,12 +69,11 @@ def chat(
 ) -> None:
     """Talk with the assistant. With piped input each line is a turn."""
     run = settle(ctx, model, context_size, gpu_layers, temperature)
-    assistant = _assistant(run, thread, continue_, new=new, use_memory=not no_memory)
+    make = partial(_assistant, run, thread, continue_, new=new, use_memory=not no_memory)
     if run.terminal.interactive:
-        from memcli.repl.session import Session
-
-        Session(run.terminal, run.workspace, assistant, seed).run()
+        _converse(run, make, seed)
         return
+    assistant = make()
     sampling = Sampling(temperature=assistant.temperature, seed=seed)
     try:
         for line in run.terminal.lines():
@@ -81,6 +81,18 @@ def chat(
                 raise typer.Exit(INTERRUPTED)
     finally:
         assistant.leave()
+
+
+def _converse(run: Run, make: Callable[[], Assistant], seed: int | None) -> None:
+    """Talk at the terminal. What is pasted while the model is loaded waits for the prompt, as one text."""
+    from memcli.repl.echo import silent
+    from memcli.repl.prompt import away
+    from memcli.repl.session import Session
+
+    _ = run.workspace.store  # it may ask for a passphrase, which is pasted without marks
+    with silent(run.terminal.stdin), away():
+        assistant = make()
+    Session(run.terminal, run.workspace, assistant, seed).run()
 
 
 def _speak(run: Run, assistant: Assistant, line: str, sampling: Sampling) -> bool:

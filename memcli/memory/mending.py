@@ -10,7 +10,8 @@ other tables than memcli makes, what can be read is salvaged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -110,7 +111,8 @@ def _salvage(store: Store, embedder: Embedder | None, means: Means) -> Salvaged 
     place = _beside(store, derived.SALVAGED, means.now)
     whole = False
     try:
-        saved = salvage.salvage(store, place)
+        with _leniently(store) as damaged:
+            saved = salvage.salvage(damaged, place)
         with store.another(busy_ms=store.busy_ms, path=place) as fresh:
             failed: dict[Check, str] = {}
             for _ in range(ROUNDS):
@@ -123,6 +125,17 @@ def _salvage(store: Store, embedder: Embedder | None, means: Means) -> Salvaged 
             for ending in ("", *backup.COMPANIONS):
                 place.with_name(place.name + ending).unlink(missing_ok=True)
     return saved if whole else None
+
+
+@contextmanager
+def _leniently(store: Store) -> Iterator[Store]:
+    """Give the store to be read page by page, in an encrypted one also those whose checksums are wrong."""
+    secret = store.secret
+    if secret is None:
+        yield store
+        return
+    with Store.unsettled(store.path, busy_ms=store.busy_ms, key=lambda: secret) as unchecked:
+        yield unchecked
 
 
 def _look(store: Store) -> dict[Check, tuple[str, ...]]:

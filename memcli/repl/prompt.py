@@ -1,8 +1,9 @@
 """Reading a message: prompt_toolkit with memcli's keys, history, completion and toolbar.
 
 Invariants: Enter sends, and only Enter: what is pasted waits for it, however many lines it has, also what is pasted
-while an answer is written: sent line by line, a fenced block would lose its fence, and become the user's own words. A
-pasted block is fenced where the user sees it, and so a document's words; undo takes the fence away, and then the block.
+while an answer is written, a command runs or the model is loaded: sent line by line, a fenced block would lose its
+fence, and become the user's own words. A pasted block is fenced where the user sees it, and so a document's words; undo
+takes the fence away, and then the block.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import get_app, run_in_terminal
+from prompt_toolkit.application import get_app, get_app_session, run_in_terminal
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import Condition, has_focus
@@ -27,11 +28,13 @@ from prompt_toolkit.utils import is_dumb_terminal
 
 from memcli.memory.attributing import fenced
 from memcli.repl.completion import SlashCompleter
-from memcli.ui.sanitize import masked, one_line
+from memcli.ui.sanitize import MARK, masked, one_line
 
 PROMPT = "> "
 BLOCK_CHARS = 80  # a pasted line of more is a block as several lines are, but for an address
-_FENCES = re.compile(r"^[ \t]{0,3}`{3,}", re.MULTILINE)
+WIDE = 0x2E7F  # from here on scripts that set no blanks between words; no address is written in one
+_FENCE = re.compile(r"^[ \t]{0,3}(?P<mark>`{3,})(?P<rest>[^\n]*)$", re.MULTILINE)
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _STYLE = Style.from_dict(
     {
         "prompt": "bold ansigreen",
@@ -63,10 +66,10 @@ def keys() -> KeyBindings:
     @bindings.add(Keys.BracketedPaste, filter=typing)
     def paste(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
-        text = event.data.replace("\r\n", "\n").replace("\r", "\n")
+        text = _storable(event.data.replace("\r\n", "\n").replace("\r", "\n"))
         before = buffer.document.text_before_cursor
         buffer.insert_text(text)
-        if (block := _as_document(before, text)) != text:
+        if (block := as_document(before, text)) != text:
             buffer.save_to_undo_stack()
             buffer.delete_before_cursor(len(text))
             buffer.insert_text(block)
@@ -82,17 +85,49 @@ def keys() -> KeyBindings:
     return bindings
 
 
-def _as_document(before: str, text: str) -> str:
+def _storable(text: str) -> str:
+    """Return a text as it is shown, where no store takes it: a mark for each byte that is no UTF-8, and for NUL."""
+    return _UNSTORABLE.sub(MARK, text)
+
+
+def is_command(text: str) -> bool:
+    """Tell whether a line is a command, unlike a message behind two slashes."""
+    return text.lstrip().startswith("/") and not text.lstrip().startswith("//")
+
+
+def as_document(before: str, text: str) -> str:
     """Return a pasted text as it goes behind what stands `before` it: a block is fenced.
 
-    Not in a command, nor where a fence is open already.
+    Not in a command, nor where a fence is open already that it cannot close.
     """
     body = text.strip("\n")
-    block = "\n" in body or (len(body) > BLOCK_CHARS and " " in body)
-    command = before.startswith("/") and not before.startswith("//")
-    if not block or command or len(_FENCES.findall(before)) % 2:
+    blank = any(char.isspace() or ord(char) > WIDE for char in body)
+    block = len(body.splitlines()) > 1 or (len(body) > BLOCK_CHARS and blank)
+    if not block or is_command(before) or _stays_within(before, text):
         return text
     return f"{'' if not before or before.endswith(chr(10)) else chr(10)}{fenced(body)}\n"
+
+
+def _stays_within(before: str, text: str) -> bool:
+    """Tell whether a text goes into a fence that is open `before` it, and nothing of it out again."""
+    from memcli.memory.formation.spans import own  # patterns that take a while to compile
+
+    if not _leaves_open(before) or _FENCE.search(text):
+        return False
+    return all(end <= len(before) for _, end in own(before + text))
+
+
+def _leaves_open(text: str) -> bool:
+    """Tell whether a text ends in a fence, both as Markdown has it and as formation counts fences, in pairs."""
+    opened, fences = 0, 0
+    for fence in _FENCE.finditer(text):
+        fences += 1
+        length, rest = len(fence["mark"]), fence["rest"].strip()
+        if opened:
+            opened = 0 if length >= opened and not rest else opened
+        elif "`" not in rest:
+            opened = length
+    return opened > 0 and fences % 2 == 1
 
 
 @Condition
@@ -148,22 +183,23 @@ class Prompt:
 
     def read(self, default: str = "") -> str:
         """Return what was sent. Raises KeyboardInterrupt (Ctrl-C on an empty line) and EOFError (Ctrl-D)."""
-        return self._session.prompt(default=default)
+        return _storable(self._session.prompt(default=default))
 
-    @contextmanager
-    def away(self) -> Iterator[None]:
-        """Have the terminal mark what is pasted while nothing reads: it waits for the next prompt as one text."""
-        output = self._session.app.output
-        if is_dumb_terminal():
-            yield
-            return
-        output.enable_bracketed_paste()
+
+@contextmanager
+def away() -> Iterator[None]:
+    """Have the terminal mark what is pasted while nothing reads: it waits for the next prompt as one text."""
+    output = get_app_session().output
+    if is_dumb_terminal():
+        yield
+        return
+    output.enable_bracketed_paste()
+    output.flush()
+    try:
+        yield
+    finally:
+        output.disable_bracketed_paste()
         output.flush()
-        try:
-            yield
-        finally:
-            output.disable_bracketed_paste()
-            output.flush()
 
 
 def _continuation(width: int, line: int, wrapped: int) -> StyleAndTextTuples:

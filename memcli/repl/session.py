@@ -16,7 +16,7 @@ from memcli.repl.chat import Chat
 from memcli.repl.completion import SlashCompleter
 from memcli.repl.echo import silent
 from memcli.repl.forming import Forming
-from memcli.repl.prompt import Prompt, confirm
+from memcli.repl.prompt import Prompt, away, confirm, is_command
 from memcli.turn import Prepared
 from memcli.types import Sampling
 from memcli.ui.interrupt import stopping
@@ -60,7 +60,7 @@ class Session:
         try:
             self._obey(text.strip())
         except MemcliError as error:
-            self.chat.unsent = "" if text.startswith("/") else text  # a command is one arrow up away
+            self.chat.unsent = "" if is_command(text) else text  # a command is one arrow up away
             self.chat.terminal.error(error)
         if not self.chat.leaving:
             self.chat.terminal.out()
@@ -92,10 +92,10 @@ class Session:
         return ""
 
     def _obey(self, text: str) -> None:
-        if text.startswith("/") and not text.startswith("//"):
-            self._command(text)
-        else:
-            with silent(self.chat.terminal.stdin), self._prompt.away():
+        with silent(self.chat.terminal.stdin), away():
+            if is_command(text):
+                self._command(text)
+            else:
                 self._answer(text.removeprefix("/") if text.startswith("//") else text)
 
     def _command(self, line: str) -> None:

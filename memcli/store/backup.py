@@ -32,7 +32,7 @@ from memcli.store import cipher, cleaning, derived, gate, header, migrations, wo
 from memcli.store.checks import structure
 from memcli.store.checks.record import problems
 from memcli.store.database import LONG_WAIT_MS, Store
-from memcli.store.faults import Translated
+from memcli.store.faults import Translated, damaged
 from memcli.store.header import APPLICATION_ID, holds_store
 
 PAGES = 512  # copied at a time, 2 MiB: between two such steps Ctrl-C is heard and progress shown
@@ -226,10 +226,13 @@ def _destination(scratch: Path, target: Path, secret: str | None) -> Iterator[St
 
 
 def _copy(store: Store, copy: Store, progress: Progress) -> None:
-    with copy.db.backup("main", store.db, "main") as running:
-        while not running.done:
-            running.step(PAGES)
-            progress(running.page_count - running.remaining, running.page_count)
+    try:
+        with copy.db.backup("main", store.db, "main") as running:
+            while not running.done:
+                running.step(PAGES)
+                progress(running.page_count - running.remaining, running.page_count)
+    except apsw.CorruptError as error:  # a page of the store: the copy has none of its own yet
+        raise damaged(store.path, "a page cannot be read") from error
 
 
 def _close_log(copy: Store) -> None:

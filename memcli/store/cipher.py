@@ -42,13 +42,17 @@ def is_encrypted(head: bytes) -> bool:
     return page in _PAGES and all(kind in _JOURNALS for kind in journals) and rest == bytes([_RESERVED]) + _FRACTIONS
 
 
-def unlock(db: apsw.Connection, secret: str) -> None:
+def unlock(db: apsw.Connection, secret: str, *, checked: bool = True) -> None:
     """Have a fresh connection read and write by `secret`; a wrong one shows with the first read (apsw.NotADBError).
 
-    The database must not have been read yet. An empty file becomes an encrypted one with the first write.
+    The database must not have been read yet. An empty file becomes an encrypted one with the first write. Unless it is
+    `checked`, a page whose checksum is wrong is read too: a bit that is flipped in it is then one of the text, as in a
+    file that is not encrypted.
     """
     salt = peek.head(Path(db.filename), _SALT) or os.urandom(_SALT)
     db.pragma("cipher", NAME)
+    if not checked:
+        db.pragma("hmac_check", 0)  # counts only before the key
     db.pragma("key", _raw(secret, salt))
 
 

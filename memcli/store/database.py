@@ -119,7 +119,7 @@ class Store:
 
     @classmethod
     def unsettled(cls, path: Path, *, busy_ms: int = 5000, key: Key | None = None) -> Store:
-        """Open a store that `open` finds damaged, to read what can be read of it; nothing is brought up to date.
+        """Open a damaged store to read what can be read of it; no page is checked, and nothing brought up to date.
 
         Raises as `open`, but for StoreDamaged, which reading raises.
         """
@@ -128,7 +128,7 @@ class Store:
         if secret is not None:
             header.refuse_wrong_key(path, secret)
         with gate.passing(path, busy_ms), Translated(path):
-            store = cls(path, _connect(path, busy_ms, secret), busy_ms, secret=secret)
+            store = cls(path, _connect(path, busy_ms, secret, checked=False), busy_ms, secret=secret)
             store.run(header.READ_SHORT)
             load_vectors(store.db)
         return store
@@ -314,7 +314,7 @@ def _ask(path: Path, key: Key | None) -> str:
     return key()
 
 
-def _connect(path: Path, busy_ms: int, secret: str | None) -> apsw.Connection:
+def _connect(path: Path, busy_ms: int, secret: str | None, *, checked: bool = True) -> apsw.Connection:
     # Without OPEN_CREATE: the file is there, and one that vanishes meanwhile must not come back with another mode.
     # OPEN_URI is for what a conversion writes to.
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI)
@@ -323,7 +323,7 @@ def _connect(path: Path, busy_ms: int, secret: str | None) -> apsw.Connection:
         db.close(True)
         raise StoreUnwritable(f"{path} is read-only", "check the rights of the file, or use --db")
     if secret is not None:
-        cipher.unlock(db, secret)
+        cipher.unlock(db, secret, checked=checked)
     return db
 
 

@@ -9,6 +9,7 @@ not be read is counted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +25,8 @@ _NUMBERED = (
 _UNNUMBERED = ("memory_tags", "memory_sources", "memory_conflicts", "core_versions", "turns")
 _NUMBER = "row_number"  # no column is called so
 _NOTES = ("created_at", "created_by", "store")  # of meta: who made vectors is noted when there are new ones
+_FINENESS = 64
+_MOST = 1 << 32  # no table has as many rows
 _UNREADABLE = (StoreDamaged, apsw.Error)
 _ROWS = 100  # of a page, about: of 4 KiB, in which the shortest row that memcli writes takes some 40 bytes
 
@@ -99,20 +102,26 @@ def _key(fresh: Store, table: str) -> list[str]:
 
 def _numbered(damaged: Store, table: str, columns: list[str]) -> Iterator[Row | None]:
     """Yield the rows of a table in the order of their numbers, and None for each that is lost."""
-    last = _last(damaged, table)
+    last, whole = _last(damaged, table)
     seen = 0  # a damaged page may lead back to rows that were read
     patience = _Patience(_ROWS * damaged.value("PRAGMA page_count"))
     for number, row in _between(damaged, table, columns, 1, last, patience) if last else ():
         if number > seen:
             seen = number
             yield row
+    if not whole:
+        yield None
 
 
-def _last(damaged: Store, table: str) -> int:
-    """Return the highest number of a row that is known, by the table itself or by what else counts it."""
+def _last(damaged: Store, table: str) -> tuple[int, bool]:
+    """Return the highest number of a row that is known, and whether none can be lost behind it.
+
+    It is told by the table's end, or by what else counts the rows, or else by the rows that can be read.
+    """
+    with suppress(*_UNREADABLE):
+        return int(damaged.value(f"SELECT max(rowid) FROM {table}") or 0), True
     known = 0
     for sql in (
-        f"SELECT max(rowid) FROM {table}",
         f"SELECT max(rowid) FROM (SELECT rowid FROM {table} ORDER BY +id)",
         f"SELECT seq FROM sqlite_sequence WHERE name = '{table}'",
     ):
@@ -120,6 +129,28 @@ def _last(damaged: Store, table: str) -> int:
             known = max(known, int(damaged.value(sql) or 0))
         except (*_UNREADABLE, IndexError):
             continue
+    return max(known, _last_readable(damaged, table)), known > 0
+
+
+def _last_readable(damaged: Store, table: str) -> int:
+    """Return the highest number of a row that can be read, found upwards from the first.
+
+    The steps over what cannot be read grow with its length: a stretch of rows behind it is found where it is at least
+    a `_FINENESS`th as long.
+    """
+    known, skipped = 0, 0
+    while known + skipped < _MOST:
+        at = known + skipped
+        try:
+            for (number,) in damaged.db.execute(f"SELECT rowid FROM {table} WHERE rowid > ? ORDER BY rowid", (at,)):
+                if number <= known:
+                    break  # a damaged page that leads back
+                known, skipped = number, 0
+            else:
+                return known
+        except _UNREADABLE:
+            pass
+        skipped += 1 + skipped // _FINENESS
     return known
 
 

@@ -42,6 +42,11 @@ PAUSE = "\0"  # no key: completion takes a moment
 NOW = "2026-03-01T09:30:00Z"
 
 
+def as_bytes(keys: str) -> bytes:
+    """Return keys as a terminal sends them; a byte that is no UTF-8 is spelled as half a surrogate pair."""
+    return keys.encode("utf-8", "surrogateescape")
+
+
 def pasted(text: str) -> str:
     return f"\x1b[200~{text}\x1b[201~"
 
@@ -83,8 +88,8 @@ class Repl:
         with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
             parts = "".join((*keys, CTRL_U, CTRL_D)).split(PAUSE)  # Ctrl-U: a text that failed is put back
             for number, part in enumerate(parts[1:], 1):
-                threading.Timer(1.0 * number, pipe.send_text, [part]).start()
-            pipe.send_text(parts[0])
+                threading.Timer(1.0 * number, pipe.send_bytes, [as_bytes(part)]).start()
+            pipe.send_bytes(as_bytes(parts[0]))
             self.session().run()
         return self.printed()
 

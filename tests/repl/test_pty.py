@@ -11,7 +11,7 @@ import pytest
 
 from memcli.paths import Paths
 from memcli.store.database import Store
-from tests.repl.harness import ALT_ENTER, CTRL_D, ENTER, PROMPT_UP, TAB, pasted
+from tests.repl.harness import ALT_ENTER, CTRL_C, CTRL_D, ENTER, PROMPT_UP, TAB, pasted
 
 pytestmark = [pytest.mark.model, pytest.mark.usefixtures("compiled_embedder")]
 
@@ -20,12 +20,15 @@ STOPPED = "(SELECT interrupted FROM messages WHERE role = 'assistant' ORDER BY s
 
 
 class Talk:
-    """`memcli chat` in a pseudo-terminal of 100 by 30 cells."""
+    """`memcli chat` in a pseudo-terminal of 100 by 30 cells. `ahead` is typed while the model is loaded."""
 
-    def __init__(self) -> None:
+    def __init__(self, ahead: str = "") -> None:
         env = {**os.environ, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
         argv = ["-m", "memcli", "chat", "--temperature", "0"]
         self.child = pexpect.spawn(sys.executable, argv, env=env, dimensions=(30, 100), encoding="utf-8", timeout=60)
+        if ahead:
+            self.child.expect_exact(MARKED)
+            self.type(ahead)
         self.greeting = self.answered()
 
     def answered(self) -> str:
@@ -99,6 +102,19 @@ def test_what_is_pasted_while_an_answer_is_written_waits_as_one_text(monkeypatch
     talk.type(ENTER)
     talk.answered()
     assert said()[2] == ("user", f"````\n{block}\n````")
+    talk.child.close(force=True)
+
+
+def test_what_is_pasted_while_the_model_is_loaded_or_a_command_runs_waits_as_one_text() -> None:
+    talk = Talk(pasted("I live in Hull.\rI am a nurse."))
+    talk.child.expect_exact("```")  # it stands at the prompt
+    talk.type(CTRL_C, "/threads", ENTER)
+    talk.child.expect_exact("/threads")
+    talk.child.expect_exact(MARKED)
+    talk.type(pasted("I live in Leeds.\rI am a nurse."))
+    talk.answered()
+    talk.child.expect_exact("```")
+    assert said() == []
     talk.child.close(force=True)
 
 

@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from memcli.engines import ChatModel
 from memcli.errors import ModelError
 from memcli.memory.formation.spans import own
 from memcli.memory.remember import set_core
+from memcli.repl.prompt import as_document
 from memcli.store import memories, threads
 from memcli.types import Piece, Prompt, Sampling
 from tests.attacks import ATTACKS
@@ -92,9 +95,52 @@ def test_a_short_pasted_line_or_a_paste_into_a_command_or_a_fence_stays_as_it_is
     assert [memory.text for memory in memories.current(repl.store, now=NOW)] == ["tea\nand milk"]
 
 
-def test_a_block_pasted_into_a_message_that_begins_with_a_slash_is_a_documents(repl: Repl) -> None:
-    repl.type("//etc says ", pasted("I live in Hull.\nI work there."), ENTER)
-    assert repl.said()[0] == ("user", "/etc says \n```\nI live in Hull.\nI work there.\n```")
+def test_a_paste_neither_closes_an_open_fence_nor_counts_as_one_for_the_next_paste(repl: Repl) -> None:
+    repl.type("```", ALT_ENTER, pasted("one\n```\nI live in Hull."), ENTER)
+    repl.type(pasted("one\n```\ntwo"), pasted("three\nfour"), ENTER)
+    said = [text for role, text in repl.said() if role == "user"]
+    assert said == [
+        "```\n````\none\n```\nI live in Hull.\n````",
+        "````\none\n```\ntwo\n````\n```\nthree\nfour\n```",
+    ]
+    assert not any(own(text) for text in said)
+
+
+def test_a_paste_behind_two_slashes_is_fenced_and_one_behind_an_indented_command_is_not(repl: Repl) -> None:
+    repl.type("//etc? ", pasted("I live in Hull.\nI am a nurse."), ENTER)
+    assert repl.said()[0] == ("user", "/etc? \n```\nI live in Hull.\nI am a nurse.\n```")
+    repl.type(" /remember ", pasted("tea\nand milk"), ENTER)
+    assert [memory.text for memory in memories.current(repl.store, now=NOW)] == ["tea\nand milk"]
+
+
+@pytest.mark.parametrize("text", ["I live in Hull.\u2028I am a nurse.", "我住在上海，" * 20, "one\t" * 30 + "two"])
+def test_lines_of_any_break_and_long_lines_of_any_script_are_blocks(repl: Repl, text: str) -> None:
+    repl.type(pasted(text), ENTER)
+    assert repl.said()[0] == ("user", f"```\n{text}\n```")
+
+
+FENCES = st.lists(
+    st.sampled_from(
+        ["I live in Hull.", "```", "````", "---", "~~~", '"""', "use ```", "x ```y``` z", "  ```py", "<b>"]
+    ),
+    max_size=6,
+).map("\n".join)
+
+
+@given(FENCES, FENCES, FENCES)
+def test_nothing_of_a_pasted_block_is_the_users_word_whatever_stands_around_it(
+    before: str, body: str, after: str
+) -> None:
+    block = as_document(before, f"One.\n{body}\nTwo.")
+    text, start, end = before + block + after, len(before), len(before + block)
+    held = [text[max(a, start) : min(b, end)] for a, b in own(text) if a < end and b > start]
+    assert not any(char.isalnum() for char in "".join(held))
+
+
+def test_bytes_that_are_no_text_become_the_marks_as_which_they_are_shown(repl: Repl) -> None:
+    repl.type(pasted("a\udcffb"), "\udcfe", ENTER)
+    assert repl.said()[0][1] == "a\ufffdb\ufffd"
+    assert repl.paths.history.read_text(encoding="utf-8").count("a\ufffdb") == 1
 
 
 def test_a_long_pasted_line_is_a_block(repl: Repl) -> None:

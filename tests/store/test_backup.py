@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import stat
 import subprocess
 import sys
@@ -13,9 +14,11 @@ import apsw
 import pytest
 
 from memcli.errors import InputError, StoreDamaged, StoreLocked
-from memcli.store import backup, cleaning, health, purge, workers
+from memcli.store import backup, cleaning, convert, health, purge, workers
 from memcli.store.database import Store
 from tests.store.making import NOW, Filled
+
+ROOT = "rootpage FROM sqlite_schema WHERE name = 'messages'"
 
 
 @pytest.fixture
@@ -188,6 +191,24 @@ def test_what_a_killed_backup_left_goes_with_the_next_one_and_that_of_a_living_o
         path.write_bytes(b"half a store")
     backup.write(filled.store, target)
     assert sorted(os.listdir(target.parent)) == sorted([target.name, living.name])
+
+
+def test_a_page_of_an_encrypted_store_that_cannot_be_copied_is_said_to_be_the_stores(
+    filled: Filled, path: Path, target: Path
+) -> None:
+    many(filled)
+    convert.convert(filled.store, "correct horse")
+    with Store.open(path, key=lambda: "correct horse") as store:
+        root, size = store.value(f"SELECT {ROOT}"), store.value("PRAGMA page_size")
+    held = bytearray(path.read_bytes())
+    held[root * size - 1] ^= 1  # of its checksum
+    path.write_bytes(held)
+    with (
+        Store.open(path, key=lambda: "correct horse") as store,
+        pytest.raises(StoreDamaged, match=re.escape(f"{path} is damaged")),
+    ):
+        backup.write(store, target)
+    assert os.listdir(target.parent) == []
 
 
 def test_a_copy_that_is_not_sound_is_not_kept(filled: Filled, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,14 @@ import pytest
 from memcli.errors import StoreDamaged
 from memcli.memory import mending
 from memcli.memory.mending import Outcome
-from memcli.store import health, migrations
+from memcli.store import convert, health, migrations
 from memcli.store.database import Store
 from tests.fakes import HashingEmbedder
 from tests.store.making import NOW, Filled
 
 PAGE = 4096
 MANY = 200
+SECRET = "correct horse battery staple"
 
 
 @pytest.fixture
@@ -98,6 +100,73 @@ def test_rows_of_sound_pages_are_salvaged_and_lost_ones_counted(path: Path, text
     lost = texts.keys() - found.keys()
     assert found.items() <= texts.items()
     assert 0 < len(lost) <= done.salvaged.lost["messages"] < MANY / 2
+
+
+@pytest.mark.parametrize("gap", [0, 2])
+def test_where_the_end_of_a_table_is_lost_what_stands_before_it_is_salvaged(path: Path, gap: int) -> None:
+    with Store.open(path) as store, store.atomic():
+        filled = Filled(store)
+        kept = [filled.keep(f"fact number {n} " * 20).text for n in range(MANY)]
+    (root,) = pages_of(path, "memories")
+    data = path.read_bytes()[root * PAGE : (root + 1) * PAGE]
+    leaves = [int.from_bytes(data[at : at + 4]) - 1 for at in _cells(data)]
+    lost = [int.from_bytes(data[8:12]) - 1, *leaves[3 : 3 + gap]]  # the last, and some in the middle
+    held = [text for text in kept if not any(text.encode() in _page(path, page) for page in lost)]
+    assert 100 < len(held) < MANY
+    for page in lost:
+        overwrite(path, page)
+    saved = mend(path).salvaged
+    assert saved is not None
+    assert saved.lost["memories"] >= 1
+    with Store.open(saved.path) as store:
+        assert [text for (text,) in store.rows("SELECT text FROM memories ORDER BY rowid")] == held
+
+
+def test_of_an_encrypted_table_pages_are_read_whose_checksums_are_wrong(path: Path, texts: dict[str, str]) -> None:
+    pages = pages_of(path, "messages")
+    with Store.open(path) as store:
+        convert.convert(store, SECRET)
+    _spoil(path, pages)
+    with Store.open(path, key=lambda: SECRET) as store:
+        done = mending.mend(store, HashingEmbedder(), NOW, progress=lambda done, of: None)
+    _require_all(done, texts)
+
+
+def test_an_encrypted_file_is_read_that_cannot_be_opened_for_wrong_checksums(path: Path, texts: dict[str, str]) -> None:
+    with Store.open(path) as store:
+        convert.convert(store, SECRET)
+    _spoil(path, range(1, path.stat().st_size // PAGE))  # the first is the one that tells whether the key is right
+    with pytest.raises(StoreDamaged):
+        Store.open(path, key=lambda: SECRET)
+    with Store.unsettled(path, key=lambda: SECRET) as store:
+        done = mending.rescue(store, "damaged", HashingEmbedder(), NOW)
+    _require_all(done, texts)
+
+
+def _spoil(path: Path, pages: Iterable[int]) -> None:
+    """Flip a bit of the checksums of some pages, which are their last bytes."""
+    held = bytearray(path.read_bytes())
+    for page in pages:
+        held[(page + 1) * PAGE - 1] ^= 1
+    path.write_bytes(held)
+
+
+def _require_all(done: Outcome | None, texts: dict[str, str]) -> None:
+    assert done is not None
+    assert done.salvaged is not None
+    assert done.salvaged.lost == {}
+    with Store.open(done.salvaged.path, key=lambda: SECRET) as store:
+        assert dict(store.rows("SELECT id, content FROM messages UNION ALL SELECT id, text FROM memories")) == texts
+
+
+def _page(path: Path, number: int) -> bytes:
+    return path.read_bytes()[number * PAGE : (number + 1) * PAGE]
+
+
+def _cells(interior: bytes) -> list[int]:
+    """Return where the cells of an interior page of a table stand in it, in order (SQLite file format, 1.6)."""
+    count = int.from_bytes(interior[3:5])
+    return [int.from_bytes(interior[12 + 2 * n : 14 + 2 * n]) for n in range(count)]
 
 
 def test_messages_whose_threads_are_lost_get_a_thread_of_the_same_id(path: Path, texts: dict[str, str]) -> None:

@@ -137,13 +137,17 @@ def _foreign(text: str) -> Iterator[Span]:
 
 
 def _fenced(text: str) -> Iterator[Span]:
-    """Yield what stands between lines of dashes, backticks and the like; the last one may be missing."""
+    """Yield what stands between lines of dashes, backticks and the like; the last one may be missing.
+
+    Where two sorts overlap, either may have come with what the other holds: both count.
+    """
     fences = [(match.start(), match.end(), match["mark"][0]) for match in _FENCE.finditer(text)]
     count = Counter(mark for _, _, mark in fences)
-    last = {mark: end if count[mark] % 2 == 0 else len(text) for _, end, mark in fences}
+    closing = {mark: end for _, end, mark in fences}
+    last = {mark: end if count[mark] % 2 == 0 else len(text) for mark, end in closing.items()}
     behind = 0
     for start, _, mark in fences:
-        if start >= behind:
+        if start >= behind or closing[mark] > behind:
             behind = last[mark]
             yield start, behind
 

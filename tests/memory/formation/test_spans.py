@@ -197,3 +197,8 @@ def test_what_the_user_asks_to_keep_is_his_own(text: str) -> None:
 )
 def test_what_somebody_else_asks_to_keep_is_not(text: str) -> None:
     assert "bees" not in " ".join(said(text))
+
+
+def test_a_fence_that_another_sort_overlaps_is_not_closed_by_it() -> None:
+    text = 'So?\n"""\n```\n"""\nI live in Hull.\n```'
+    assert [text[start:end] for start, end in own(text)] == ["So?"]
