@@ -9,7 +9,7 @@ import typer
 
 from memcli.cli.context import Run, of
 from memcli.cli.options import AsJson
-from memcli.errors import EmbedderError, NothingFound, StoreDamaged
+from memcli.errors import EmbedderError, NotAStore, NothingFound, StoreDamaged
 from memcli.memory import timeline
 from memcli.ui import shapes
 
@@ -61,25 +61,33 @@ def _show(run: Run, finding: Finding) -> None:
 
 
 def _fix(run: Run, *, json: bool) -> None:
-    from memcli.memory import mending
-
     path = run.workspace.store_path
     if not path.exists():
         raise NothingFound(f"there is no store at {path}", "it is made by: memcli remember TEXT")
-    try:
-        store = run.workspace.store
-    except StoreDamaged as error:
-        outcome = _rescued(run, error)
-    else:
-        embedder, now = _embedder(run), timeline.utc(run.now())
-        with run.terminal.progress("Mending") as progress:
-            outcome = mending.mend(store, embedder, now, progress=progress)
+    outcome = _mended(run)
     if json:
         run.terminal.data(shapes.fixed(outcome))
     else:
         _tell(run, outcome)
     if not outcome.well:
         raise typer.Exit(StoreDamaged.exit_status)
+
+
+def _mended(run: Run) -> Outcome:
+    from memcli.memory import mending
+
+    now = timeline.utc(run.now())
+    try:
+        store = run.workspace.store
+    except (NotAStore, StoreDamaged) as error:
+        head = mending.mend_head(run.workspace.store_path, now)
+        if head:
+            return mending.both(head, _mended(run))  # which finds the head as it should be
+        if isinstance(error, NotAStore):
+            raise
+        return _rescued(run, error)
+    with run.terminal.progress("Mending") as progress:
+        return mending.mend(store, _embedder(run), now, progress=progress)
 
 
 def _rescued(run: Run, error: StoreDamaged) -> Outcome:

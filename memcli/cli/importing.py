@@ -86,13 +86,14 @@ def _parse(run: Run, name: str, format_: Format, trust: Trust) -> Parsed:
     from memcli.memory import importing
     from memcli.memory.importing import markdown
 
-    text = _read(run, name)
+    data = _read(run, name)
+    text = decode(data, name, "surrogateescape")  # a line that is not UTF-8 is bad, and not all of the file
     ending = Path(name).suffix.lower()
     if format_ is Format.AUTO and ending not in _ENDINGS[Format.JSONL]:
         format_ = Format.MARKDOWN if ending in _ENDINGS[Format.MARKDOWN] or markdown.is_markdown(text) else format_
     if format_ is not Format.MARKDOWN:
         return importing.parse(importing.lines(text), unsaid=trust)
-    page = markdown.parse(text, unsaid=trust)
+    page = markdown.parse(decode(data, name), unsaid=trust)
     if not page.records:
         raise InputError(f"{name} has no items of lists to import", "each begins with a dash: - I like tea.")
     if page.passed_over:
@@ -100,11 +101,11 @@ def _parse(run: Run, name: str, format_: Format, trust: Trust) -> Parsed:
     return importing.Parsed(page.records, tuple(page.bad))
 
 
-def _read(run: Run, name: str) -> str:
+def _read(run: Run, name: str) -> bytes:
     if name == "-":
-        return run.terminal.read_all()
+        return run.terminal.read_bytes()
     try:
-        return decode(named(name).read_bytes(), name)
+        return named(name).read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {name}: {error.strerror}") from None
 

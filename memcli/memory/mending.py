@@ -2,6 +2,8 @@
 
     finish forgetting -> keep the file as it is -> mend (a transaction each) -> vectors -> check again
 
+Of a file that cannot be opened at all its head is put right first.
+
 Invariants: the file is copied before anything but a forgetting is touched, and only then; what cannot be copied is not
 mended; a mending that fails leaves its own kind as it was; nothing that was said or remembered is deleted but what
 refers to rows that are not there; a file with pages that cannot be read is left as it is; of it, and of one that has
@@ -10,9 +12,10 @@ other tables than memcli makes, what can be read is salvaged.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -21,13 +24,14 @@ import apsw
 from memcli.engines import Embedder
 from memcli.errors import StoreDamaged, StoreLocked
 from memcli.memory import indexing
-from memcli.store import backup, derived, health, index, rebinding, salvage
+from memcli.store import backup, derived, heading, health, index, rebinding, salvage
 from memcli.store.checks import files, structure, threads
 from memcli.store.checks.record import MISLED, Check, Means, problems
 from memcli.store.database import Store
 from memcli.store.salvage import Salvaged
 
 _BEYOND = {structure.PAGES, structure.SCHEMA}  # where these are left, the file is not mended but salvaged
+_HEAD = Check("head", "The file begins as every store does.", lambda store: [], None, "they are put right")
 ROUNDS = 3  # what is mended may bring to light what it hid
 
 Progress = Callable[[int, int], None]
@@ -87,6 +91,22 @@ def mend(store: Store, embedder: Embedder | None, now: str, *, progress: Progres
     return Outcome((*forgetting, *mended), kept, waiting, saved)
 
 
+def mend_head(path: Path, now: str) -> Outcome | None:
+    """Put right what a file begins with that cannot be opened; None where that is not what is wrong.
+
+    Raises StoreLocked, StoreUnwritable.
+    """
+    path = Path(os.path.realpath(path))
+    keep = _beside(path, derived.KEPT, now)
+    wrong = heading.mend(path, keep)
+    return Outcome((Mended(_HEAD, (f"{wrong} bytes are not those of a store",)),), keep) if wrong else None
+
+
+def both(first: Outcome, then: Outcome) -> Outcome:
+    """Return what two mendings came to, one after the other."""
+    return replace(then, mended=(*first.mended, *then.mended), kept=first.kept or then.kept)
+
+
 def rescue(store: Store, why: str, embedder: Embedder | None, now: str) -> Outcome | None:
     """Read what can be read of a store that is too damaged to be opened as one; None where that is nothing."""
     if not _fits(store, embedder):
@@ -108,7 +128,7 @@ def _fits(store: Store, embedder: Embedder | None) -> bool:
 
 def _salvage(store: Store, embedder: Embedder | None, means: Means) -> Salvaged | None:
     """Read what can be read into a store beside the damaged one, and mend that; None where it comes to nothing."""
-    place = _beside(store, derived.SALVAGED, means.now)
+    place = _beside(store.path, derived.SALVAGED, means.now)
     whole = False
     try:
         with _leniently(store) as damaged:
@@ -187,7 +207,7 @@ def _keep(store: Store, now: str, found: Iterable[Check], failed: dict[Check, st
 
     None where that fails, as pages of an encrypted store do that cannot be read: then nothing can be mended.
     """
-    place = _beside(store, derived.KEPT, now)
+    place = _beside(store.path, derived.KEPT, now)
     try:
         backup.keep_as_it_is(store, place)
     except StoreDamaged:
@@ -196,11 +216,11 @@ def _keep(store: Store, now: str, found: Iterable[Check], failed: dict[Check, st
     return place
 
 
-def _beside(store: Store, what: str, now: str) -> Path:
-    """Return a name for another form of the store, where nothing is yet."""
-    stem = f"{store.path.name}{what}{now.replace(':', '-')}"
+def _beside(path: Path, what: str, now: str) -> Path:
+    """Return a name for another form of the store at `path`, where nothing is yet."""
+    stem = f"{path.name}{what}{now.replace(':', '-')}"
     names = (stem + (f"-{number}" if number > 1 else "") for number in count(1))
-    return next(place for name in names if not (place := store.path.with_name(name)).exists())
+    return next(place for name in names if not (place := path.with_name(name)).exists())
 
 
 def _fill(store: Store, embedder: Embedder | None, progress: Progress) -> int:

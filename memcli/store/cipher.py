@@ -28,10 +28,10 @@ _KEY = 32  # bytes
 _ROUNDS = 64_007
 # The only part of an encrypted file that is plain, bytes 16 to 23 of SQLite's header: page size, two times the kind of
 # journal, bytes of a page that are kept free (for nonce and checksum), and three numbers that never differ.
-_RESERVED = 32
-_FRACTIONS = b"\x40\x20\x20"
-_PAGES = {1, *(1 << power for power in range(9, 16))}  # 1 stands for 65536
-_JOURNALS = (1, 2)
+RESERVED = 32
+FRACTIONS = b"\x40\x20\x20"
+PAGES = {1, *(1 << power for power in range(9, 16))}  # 1 stands for 65536
+JOURNALS = (1, 2)
 
 
 def is_encrypted(head: bytes) -> bool:
@@ -39,7 +39,7 @@ def is_encrypted(head: bytes) -> bool:
     if len(head) < HEAD or head.startswith(MAGIC):
         return False
     page, journals, rest = int.from_bytes(head[16:18], "big"), head[18:20], head[20:24]
-    return page in _PAGES and all(kind in _JOURNALS for kind in journals) and rest == bytes([_RESERVED]) + _FRACTIONS
+    return page in PAGES and all(kind in JOURNALS for kind in journals) and rest == bytes([RESERVED]) + FRACTIONS
 
 
 def unlock(db: apsw.Connection, secret: str, *, checked: bool = True) -> None:

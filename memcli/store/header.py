@@ -26,11 +26,12 @@ from memcli.errors import (
 from memcli.paths import named
 from memcli.store import cipher, migrations, peek
 from memcli.store.cipher import MAGIC
-from memcli.store.faults import Translated
+from memcli.store.faults import Translated, damaged
 
 APPLICATION_ID = int.from_bytes(b"mcli", "big")
 _SIZE = 100  # bytes; https://sqlite.org/fileformat.html#the_database_header
 _BEGINNING = 1 << 16  # bytes: the largest first page
+_WRITTEN = 18  # place of the kind of journal that a writer has to know
 _LOGS = ("-wal", "-journal")
 # Without it SQLite reads nothing of a file that is shorter than its first page says, nor beside a table that makes no
 # sense.
@@ -58,6 +59,8 @@ def refuse_others(path: Path) -> bool:
         return True
     if not _is_ours(head):
         raise not_a_store(path)
+    if head[_WRITTEN] not in cipher.JOURNALS:
+        raise damaged(path, "its kind of journal is none")  # SQLite takes it for a file that it may only read
     refuse_newer(path, int.from_bytes(head[60:64], "big"))
     return False
 
@@ -134,7 +137,8 @@ def refuse_newer(path: Path, version: int) -> None:
 
 
 def not_a_store(path: Path) -> MemcliError:
-    return NotAStore(f"{path} is not a memcli store", "name another file: --db FILE; if it was one, restore a backup")
+    hint = "name another file: --db FILE; if it was one, run: memcli doctor --fix, or restore a backup"
+    return NotAStore(f"{path} is not a memcli store", hint)
 
 
 def unwritable(path: Path, error: OSError) -> MemcliError:

@@ -219,7 +219,11 @@ class Terminal:
 
     def read_all(self) -> str:
         """Return all of stdin as text. Raises InputError for anything that is not text."""
-        return decode(self._bytes().read(), "stdin")
+        return decode(self.read_bytes(), "stdin")
+
+    def read_bytes(self) -> bytes:
+        """Return all of stdin as it comes."""
+        return self._bytes().read()
 
     def lines(self) -> Iterator[str]:
         """Yield stdin line by line, as it comes. Raises InputError for a line that is not text."""
@@ -252,10 +256,10 @@ class _Encoded:
         return self._stream.readline().encode("utf-8", "surrogateescape")
 
 
-def decode(data: bytes, origin: str) -> str:
-    """Return UTF-8 bytes as text. Raises InputError for invalid UTF-8 and for NUL bytes (binary data)."""
+def decode(data: bytes, origin: str, errors: str = "strict") -> str:
+    """Return UTF-8 bytes as text. Raises InputError for NUL bytes (binary data), and for invalid UTF-8 if `strict`."""
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:
         raise InputError(
             f"{origin} is not UTF-8 text: byte 0x{data[error.start]:02x} at offset {error.start}",

@@ -184,3 +184,33 @@ def test_a_bug_in_a_damaged_store_is_told_as_damage_and_in_a_sound_one_as_a_bug(
     harm(store, "UPDATE threads SET window_start = 99")
     done = memcli("list")
     assert (done.status, "doctor --fix" in done.err, "ValueError" in memcli.paths.log.read_text()) == (5, True, True)
+
+
+# --- the head of the file ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", [0, 16, 18, 19, 21, 68])
+def test_a_store_whose_head_is_damaged_is_mended_and_works_on(memcli: Program, store: Path, place: int) -> None:
+    spoilt = bytearray(store.read_bytes())
+    spoilt[place] ^= 0x40
+    store.write_bytes(spoilt)
+    before = memcli("list")
+    assert before.status == 5
+    assert "doctor --fix" in before.err
+    assert store.read_bytes() == spoilt, "who only reads mends nothing"
+    done = memcli("doctor", "--fix")
+    assert done.status == 0
+    assert "head: 1 bytes are not those of a store" in done.out
+    assert "I like green tea." in memcli("list").out
+    (kept,) = [name for name in copies(store) if "before-fix" in name]
+    assert store.with_name(kept).read_bytes() == spoilt
+
+
+def test_doctor_fix_leaves_what_was_never_a_store_alone(memcli: Program, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("My notes. " * 50)
+    done = memcli("--db", notes, "doctor", "--fix")
+    assert done.status == 5
+    assert "is not a memcli store" in done.err
+    assert notes.read_text() == "My notes. " * 50
+    assert not list(tmp_path.glob("*before-fix*"))

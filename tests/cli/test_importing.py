@@ -170,6 +170,16 @@ def test_keep_going_imports_the_good_lines_and_names_the_bad(memcli: Program) ->
     assert "line 1 passed over: not JSON" in done.err
 
 
+@pytest.mark.parametrize("line", [b"\xff", b'{"thread": "t", "role": "user", "content": "caf\xe9"}'])
+def test_a_line_that_is_not_utf8_is_bad_and_not_the_whole_file(memcli: Program, line: bytes) -> None:
+    file = memcli.home / "mixed.jsonl"
+    file.write_bytes(line + b"\n" + lines(HELLO).encode())
+    assert "line 1: not UTF-8 at character" in memcli("import", file).err
+    assert memcli("threads", "--json").json["threads"] == []
+    done = memcli("import", file, "--keep-going")
+    assert first(done) == "imported 1 messages, 1 threads; 1 bad lines passed over"
+
+
 def test_of_several_files_a_bad_line_is_told_with_its_own(memcli: Program) -> None:
     files = [memcli.home / name for name in ("one.jsonl", "two.jsonl")]
     files[0].write_text(lines(HELLO) + "oops\n")

@@ -84,7 +84,10 @@ def parse(lines: Iterable[str], *, unsaid: Trust = Trust.DOCUMENT) -> Parsed:
 
 def _load(line: str) -> Any:
     try:
+        line.encode()
         return json.loads(line, parse_constant=_no_constant)
+    except UnicodeEncodeError as error:
+        raise BadLine(f"not UTF-8 at character {error.start + 1}") from None
     except json.JSONDecodeError as error:
         raise BadLine(f"not JSON: {error.msg} at column {error.colno}") from None
     except ValueError:  # Python's limit, which keeps a line of digits from taking minutes
