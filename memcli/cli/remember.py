@@ -34,7 +34,8 @@ def register(app: typer.Typer) -> None:
 def remember(
     ctx: typer.Context,
     text: Annotated[
-        list[str] | None, typer.Argument(metavar="TEXT...", help="What to remember; without it stdin is read.")
+        list[str] | None,
+        typer.Argument(metavar="TEXT...", help="What to remember; - or nothing: stdin."),
     ] = None,
     kind: Annotated[
         GivenKind, typer.Option("--kind", help="auto, episodic, semantic or procedural.", metavar="KIND")
@@ -82,7 +83,7 @@ def remember(
 
 
 def _texts(run: Run, given: str, *, lines: bool) -> list[str]:
-    text = given or ("" if run.terminal.stdin.isatty() else run.terminal.read_all())
+    text = given if given not in ("", "-") else ("" if run.terminal.stdin.isatty() else run.terminal.read_all())
     texts = [line.removesuffix("\r") for line in text.split("\n") if line.strip()] if lines else [text]
     if not any(part.strip() for part in texts):
         raise InputError("there is nothing to remember", 'memcli remember "..." or pipe a text in')

@@ -22,6 +22,11 @@ def test_remember_without_a_text_reads_stdin_as_one_memory(memcli: Program) -> N
     assert memcli("remember", "--json", stdin=text).json["text"] == text.strip()
 
 
+def test_a_dash_is_standard_input(memcli: Program) -> None:
+    assert memcli("remember", "-", "--json", stdin="I like tea.\n").json["text"] == "I like tea."
+    assert memcli("remember", "-", stdin="").status == 1
+
+
 def test_remember_lines_makes_one_memory_of_each_line(memcli: Program) -> None:
     done = memcli("remember", "--lines", stdin="I like tea.\n\nI like rain.\n")
     assert len(done.out.splitlines()) == 2
