@@ -127,7 +127,7 @@ class StoreLocked(StoreError):
 
 
 class WrongPassphrase(StoreError):
-    """The store is encrypted, and not with this passphrase; or its first page is damaged."""
+    """The store is encrypted, and not with this passphrase; or its first page is lost."""
 
     code = "passphrase"
 

@@ -38,6 +38,7 @@ class Run:
     passphrase: str | None = None
     _config: Config | None = field(default=None, init=False)
     _workspace: Workspace | None = field(default=None, init=False)
+    _secret: str | None = field(default=None, init=False, repr=False)
 
     @property
     def config(self) -> Config:
@@ -62,7 +63,9 @@ class Run:
         return Passphrases(self.terminal, self.environ, self.config.text("passphrase_file"), self.passphrase)
 
     def _key(self) -> str:
-        return self.passphrases.present(self.workspace.store_path)
+        if self._secret is None:
+            self._secret = self.passphrases.present(self.workspace.store_path)
+        return self._secret
 
     @property
     def encrypted(self) -> bool:

@@ -8,7 +8,7 @@ from memcli.store import ids, lineage, memories
 from memcli.store.database import Store
 from memcli.types import Memory, Owner
 
-_DONE = {"edit": "edited", "pin": "pinned"}
+_DONE = {"edit": "edited", "pin": "pinned", "unpin": "unpinned"}
 
 
 def current(store: Store, given: str, *, now: str, to: str) -> Memory:

@@ -126,7 +126,7 @@ class Store:
         path = Path(os.path.realpath(named(path)))
         secret = _ask(path, key) if header.refuse_others(path) else None
         if secret is not None:
-            header.refuse_wrong_key(path, secret)
+            header.refuse_wrong_key(path, secret, checked=False)
         with gate.passing(path, busy_ms), Translated(path):
             store = cls(path, _connect(path, busy_ms, secret, checked=False), busy_ms, secret=secret)
             store.run(header.READ_SHORT)

@@ -65,16 +65,23 @@ def refuse_others(path: Path) -> bool:
     return False
 
 
-def refuse_wrong_key(path: Path, secret: str) -> None:
+def refuse_wrong_key(path: Path, secret: str, *, checked: bool = True) -> None:
     """Raise unless `secret` opens the file and there is a store in it, without a lock, a log or a byte written.
 
-    SQLite itself would take a log that it cannot decrypt for an empty one, and others would believe it.
+    Unless it is to be `checked`, the first page may be damaged. SQLite itself would take a log that it cannot decrypt
+    for an empty one, and others would believe it.
     """
+    alone = f"{path.as_uri()}?immutable=1"
     with Translated(path):
-        found = _looked(f"{path.as_uri()}?immutable=1", apsw.SQLITE_OPEN_READONLY, secret) or _recovered(path, secret)
+        found = _looked(alone, apsw.SQLITE_OPEN_READONLY, secret) or _recovered(path, secret)
     if found is None:
+        unchecked = _looked(alone, apsw.SQLITE_OPEN_READONLY, secret, checked=False)
+        if unchecked and unchecked[0] == APPLICATION_ID:
+            if not checked:
+                return
+            raise damaged(path, "the checksum of its first page is wrong")
         raise WrongPassphrase(
-            f"the passphrase does not open {path}", "try another one; a damaged first page looks the same"
+            f"the passphrase does not open {path}", "try another one; a first page that is lost looks the same"
         )
     ours, version = found
     if ours != APPLICATION_ID:
@@ -82,14 +89,15 @@ def refuse_wrong_key(path: Path, secret: str) -> None:
     refuse_newer(path, version)
 
 
-def _looked(uri: str, flags: int, secret: str) -> tuple[int, int] | None:
+def _looked(uri: str, flags: int, secret: str, *, checked: bool = True) -> tuple[int, int] | None:
     """Return whose database it is and its version, None where `secret` does not open it."""
+    wrong = apsw.NotADBError if checked else apsw.Error  # of a page that is not checked anything may be wrong
     with closing(apsw.Connection(uri, flags=flags | apsw.SQLITE_OPEN_URI)) as db:
-        cipher.unlock(db, secret)
+        cipher.unlock(db, secret, checked=checked)
         db.execute(READ_SHORT)
         try:
             return db.pragma("application_id"), db.pragma("user_version")
-        except apsw.NotADBError:
+        except wrong:
             return None
 
 

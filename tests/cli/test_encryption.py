@@ -378,6 +378,18 @@ def test_the_terminal_is_asked_once_although_stdin_is_piped(locked: Program, ask
     assert questions == [f"Passphrase for {locked.paths.store}: "]
 
 
+def test_a_damaged_store_asks_once_although_it_is_opened_twice(
+    locked: Program, asked: Callable[..., list[str]]
+) -> None:
+    del locked.environ["MEMCLI_PASSPHRASE_FILE"]
+    data = bytearray(locked.paths.store.read_bytes())
+    data[2000] ^= 1  # in the schema
+    locked.paths.store.write_bytes(data)
+    questions = asked(SECRET)
+    assert "What can be read of it is now a store of its own" in locked("doctor", "--fix", tty=True).out
+    assert len(questions) == 1
+
+
 def test_a_new_passphrase_is_asked_for_twice(memcli: Program, asked: Callable[..., list[str]]) -> None:
     memcli("remember", "something")
     questions = asked(SECRET, SECRET)

@@ -161,6 +161,7 @@ def test_only_current_memories_can_be_pinned(memcli: Program) -> None:
     new = memcli("edit", old, "The gate code is Falke.", "--json").json["id"]
     refused = memcli("pin", old)
     assert (refused.status, "is retired and cannot be pinned" in refused.err, new in refused.err) == (1, True, True)
+    assert f"cannot be unpinned\n        what took its place can be: memcli unpin {new}" in memcli("unpin", old).err
     over = kept(memcli, "The museum is closed.", 30, "--expires", ago(10))
     refused = memcli("pin", over)
     assert (refused.status, "expired on" in refused.err) == (1, True)

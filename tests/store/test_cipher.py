@@ -180,13 +180,24 @@ def test_a_page_that_was_changed_on_the_disk_is_damage_and_no_text(encrypted: Pa
         Store.open(encrypted, key=secret)
 
 
-def test_a_first_page_that_was_changed_looks_like_a_wrong_passphrase(encrypted: Path) -> None:
+def test_a_first_page_that_was_changed_is_told_from_a_wrong_passphrase(encrypted: Path) -> None:
     data = bytearray(encrypted.read_bytes())
     data[2000] ^= 1
     encrypted.write_bytes(data)
+    with pytest.raises(StoreDamaged, match="the checksum of its first page is wrong"):
+        Store.open(encrypted, key=secret)
+    with pytest.raises(WrongPassphrase):
+        Store.open(encrypted, key=lambda: "another passphrase")
+    assert encrypted.read_bytes() == data
+
+
+def test_a_first_page_that_is_lost_looks_like_a_wrong_passphrase(encrypted: Path) -> None:
+    data = bytearray(encrypted.read_bytes())
+    data[24:4096] = bytes(4072)
+    encrypted.write_bytes(data)
     with pytest.raises(WrongPassphrase) as raised:
         Store.open(encrypted, key=secret)
-    assert "damaged" in raised.value.hint
+    assert "lost" in raised.value.hint
 
 
 def test_a_residue_in_a_free_page_of_an_encrypted_store_is_found(encrypted: Path) -> None:
