@@ -117,13 +117,15 @@ def check_kills(home: Path, *, facts: int, notes: int, turns: int, pause: float,
         Writer(home, chatting(turns)),
     ]
     kills = 0
+    while not any(writer.texts for writer in writers):
+        threading.Event().wait(0.001)  # the first dies in mid-work, however quick the machine is
     while any(writer.working for writer in writers):
-        threading.Event().wait(random.uniform(0, 2 * pause))
         victim = random.choice([writer for writer in writers if writer.working] or writers)
         if victim.working and victim.process.poll() is None:
             os.kill(victim.process.pid, signal.SIGKILL)
             kills += 1
             threading.Event().wait(pause)  # all get on a little between two deaths
+        threading.Event().wait(random.uniform(0, 2 * pause))
     for writer in writers:
         writer.thread.join()
     assert kills > 0  # how many there is time for depends on the machine
