@@ -28,10 +28,10 @@ def pin(store: Store, given: Sequence[str], *, now: str, pinned: bool = True) ->
 
     Raises NothingFound, AmbiguousId; InputError for a message and for a memory that is retired or has expired.
     """
-    action = "pin" if pinned else "unpin"
+    to = "pin" if pinned else "unpin"
     with store.atomic():
-        chosen = {memory.id: memory for memory in (current(store, id_, now=now, to=action) for id_ in given)}
-        journal = Journal(store, action=action, actor="user", now=now)
+        chosen = {memory.id: memory for memory in (current(store, id_, now=now, to=to) for id_ in given)}
+        journal = Journal(store, action="pin" if pinned else "unpin", actor="user", now=now)
         for memory in chosen.values():
             journal.pin(memory.id, pinned=pinned)
         journal.record()

@@ -42,8 +42,9 @@ class Session:
         welcome.greet(self.chat)
         self._forming.start()
         try:
-            while not self.chat.leaving:
-                self._step()
+            with silent(self.chat.terminal.stdin):  # from before the prompt, so that it leaves no moment with an echo
+                while not self.chat.leaving:
+                    self._step()
         finally:
             self._forming.close()
             self.chat.assistant.leave()
@@ -92,7 +93,7 @@ class Session:
         return ""
 
     def _obey(self, text: str) -> None:
-        with silent(self.chat.terminal.stdin), away():
+        with away():
             if is_command(text):
                 self._command(text)
             else:

@@ -207,11 +207,11 @@ def test_what_a_wrong_passphrase_is_tried_on_is_encrypted_private_and_listed_in_
     seen: dict[Path, tuple[int, bytes]] = {}
     look = header._looked
 
-    def looking(uri: str, flags: int, secret: str) -> tuple[int, int] | None:
+    def looking(uri: str, flags: int, secret: str, **how: bool) -> tuple[int, int] | None:
         folder = Path(unquote(urlsplit(uri).path)).parent
         if folder != locked.paths.data:
             seen.update({each: (each.stat().st_mode & 0o777, each.read_bytes()) for each in folder.iterdir()})
-        return look(uri, flags, secret)
+        return look(uri, flags, secret, **how)
 
     monkeypatch.setattr(header, "_looked", looking)
     with Store.open(locked.paths.store, key=lambda: SECRET) as held:  # the log is there
